@@ -1,0 +1,64 @@
+//! Files of keys and certificates: replaced whole or not at all, closed to others, read with a limit.
+//!
+//! Knows nothing of what is inside them.
+
+use std::fs::{DirBuilder, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::PkiError;
+
+/// No key or certificate chain of ours comes near this.
+const MOST_BYTES: u64 = 64 * 1024;
+
+/// Who may read a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    Everyone,
+    Owner,
+}
+
+/// Makes the folder, closed to others, when it is not there yet.
+pub(crate) fn make_folder(dir: &Path) -> Result<(), PkiError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed("create the folder", dir))
+}
+
+/// The text of a file, or nothing when there is no such file. A key that others can read is refused.
+pub(crate) fn read(path: &Path, readers: Readers) -> Result<Option<Zeroizing<String>>, PkiError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed("read", path)(e)),
+    };
+    // The open file is asked, not the path, so that nobody can swap it in between.
+    let mode = file.metadata().map_err(failed("read", path))?.permissions().mode() & 0o7777;
+    if readers == Readers::Owner && mode & 0o077 != 0 {
+        return Err(PkiError::OpenKey { path: path.into(), mode });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(MOST_BYTES).read_to_string(&mut text).map_err(failed("read", path))?;
+    Ok(Some(text))
+}
+
+/// Replaces a file: whole in a temporary file first, synced, then renamed over the old one.
+pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), PkiError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let written = (|| {
+        // tempfile creates with 0600, so a key is never open, not even for a moment.
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
+        file.write_all(text.as_bytes())?;
+        let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
+        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)?;
+        File::open(dir)?.sync_all()
+    })();
+    written.map_err(failed("write", path))
+}
+
+fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> PkiError {
+    move |source| PkiError::File { action, path: path.into(), source }
+}

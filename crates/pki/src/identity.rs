@@ -1,0 +1,150 @@
+//! An identity: a certificate that an authority issued, with its private key, in memory or kept in two files.
+//!
+//! Kept in files it looks after itself: what is damaged, foreign, out of date or asked differently is issued anew.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use vocabulary::{Chance, Clock, Timestamp};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use crate::files::{self, Readers};
+use crate::{Authority, PkiError, Request};
+
+/// A certificate chain with its private key.
+pub struct Identity {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Clone for Identity {
+    fn clone(&self) -> Self {
+        Self { chain: self.chain.clone(), key: self.key.clone_key(), from: self.from, until: self.until }
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("from", &self.from).field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    /// From PEM: a chain, leaf first, and the leaf's private key.
+    pub fn from_pem(cert_pem: &str, key_pem: &str) -> Result<Self, PkiError> {
+        const ACTION: &str = "read the certificate";
+        let wrong = |why: &str| PkiError::Crypto { action: ACTION, why: why.into() };
+        let chain: Vec<_> = CertificateDer::pem_slice_iter(cert_pem.as_bytes())
+            .collect::<Result<_, _>>()
+            .map_err(|_| wrong("it is not valid PEM"))?;
+        let leaf = chain.first().ok_or_else(|| wrong("there is none in the text"))?;
+        let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|_| wrong("its private key is not PEM"))?;
+        let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| wrong("it cannot be decoded"))?;
+        let validity = parsed.validity();
+        let (from, until) = (validity.not_before.timestamp(), validity.not_after.timestamp());
+        let identity = Self { from: Timestamp::from_seconds(from), until: Timestamp::from_seconds(until), chain, key };
+        identity.certified_key()?;
+        Ok(identity)
+    }
+
+    /// The identity kept as `NAME.pem` and `NAME-key.pem` in `dir`; issued when it is not there, and issued anew when
+    /// it asks for other names or usages, has passed two thirds of its life, does not come from `authority`, or is
+    /// damaged. A key that others can read is refused, as the authority's is.
+    pub fn open_or_issue(
+        dir: &Path,
+        name: &str,
+        authority: &Authority,
+        request: &Request,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Self, PkiError> {
+        files::make_folder(dir)?;
+        let (cert_path, key_path) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}-key.pem")));
+        let key = files::read(&key_path, Readers::Owner)?;
+        let cert = files::read(&cert_path, Readers::Everyone)?;
+        if let (Some(cert), Some(key)) = (cert, key)
+            && let Ok(identity) = Self::from_pem(&cert, &key)
+            && !identity.due(clock)
+            && identity.answers(authority, request)
+        {
+            return Ok(identity);
+        }
+        let issued = authority.issue(request, clock, chance)?;
+        // Cut off between the two, key and certificate do not fit, and the next start issues anew.
+        files::write(&key_path, &issued.key_pem, Readers::Owner)?;
+        files::write(&cert_path, &issued.cert_pem, Readers::Everyone)?;
+        issued.identity()
+    }
+
+    /// When it should be replaced: after two thirds of its life.
+    pub fn renew_at(&self) -> Timestamp {
+        let life = self.until.since(self.from);
+        self.from.plus(life.checked_mul(2).and_then(|twice| twice.checked_div(3)).unwrap_or(Duration::ZERO))
+    }
+
+    /// The last moment at which it is valid.
+    pub const fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// Whether it should be replaced now.
+    pub fn due(&self, clock: &Clock) -> bool {
+        let now = clock.now();
+        now < self.from || now >= self.renew_at()
+    }
+
+    /// Key and certificate as rustls wants them; refused when they do not belong together.
+    pub(crate) fn certified_key(&self) -> Result<rustls::sign::CertifiedKey, PkiError> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        rustls::sign::CertifiedKey::from_der(self.chain.clone(), self.key.clone_key(), &provider)
+            .map_err(PkiError::tls("use the certificate with its private key"))
+    }
+
+    /// Whether it is what `authority` would issue for `request`, apart from key, serial and time.
+    fn answers(&self, authority: &Authority, request: &Request) -> bool {
+        let Some(Ok((_, leaf))) = self.chain.first().map(|der| X509Certificate::from_der(der)) else { return false };
+        let Ok((_, issuer)) = X509Certificate::from_der(authority.certificate()) else { return false };
+        leaf.issuer() == issuer.subject()
+            && leaf.verify_signature(Some(issuer.public_key())).is_ok()
+            && common_name(&leaf) == Some(request.common_name.as_str())
+            && usage_is(&leaf, request)
+            && names(&leaf) == request.names.iter().map(|n| plain(n)).collect()
+    }
+}
+
+fn common_name<'a>(cert: &'a X509Certificate<'_>) -> Option<&'a str> {
+    cert.subject().iter_common_name().next().and_then(|cn| cn.as_str().ok())
+}
+
+fn usage_is(cert: &X509Certificate<'_>, request: &Request) -> bool {
+    cert.extended_key_usage().ok().flatten().is_some_and(|eku| {
+        eku.value.server_auth == request.usage.serves() && eku.value.client_auth == request.usage.calls()
+    })
+}
+
+fn names(cert: &X509Certificate<'_>) -> BTreeSet<String> {
+    let Ok(Some(san)) = cert.subject_alternative_name() else { return BTreeSet::new() };
+    san.value.general_names.iter().filter_map(written).collect()
+}
+
+fn written(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(dns) => Some(plain(dns)),
+        GeneralName::IPAddress(bytes) => {
+            let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
+            v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok().map(|ip| ip.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// One spelling for one name: addresses in their canonical form, DNS names in lower case.
+fn plain(name: &str) -> String {
+    name.parse::<IpAddr>().map_or_else(|_| name.to_ascii_lowercase(), |ip| ip.to_string())
+}

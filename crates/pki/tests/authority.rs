@@ -1,4 +1,5 @@
 //! What the authority keeps in files, what it signs, and what it refuses.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,5 @@
 //! Handshakes in memory: who is believed, who is refused, and what the two sides agree on.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,356 @@
+//! PostgreSQL over mutual TLS: a small pool of writers and one of readers.
+//!
+//! Promises: a commit that returned is on the server's disk; a session dropped at any moment is rolled back, or its
+//! connection thrown away; a commit once begun goes on without its caller. Writers keep one plan per statement, so that
+//! a table that was empty when it was planned does not slow a batch down later.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, Statement};
+use vocabulary::Timestamp;
+
+use crate::migration::{self, Applied, Migration};
+use crate::postgres_value::decode;
+use crate::query::Outcome;
+use crate::tls::Tls;
+use crate::{Kind, PostgresConfig, Row, StoreError, Value};
+
+/// How long one waits for a connection of the pool.
+const QUEUE: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(5);
+const READ_LIMIT: Duration = Duration::from_secs(5);
+const PING: Duration = Duration::from_secs(2);
+
+const WRITER: &str = "set synchronous_commit = on; set enable_seqscan = off; set plan_cache_mode = force_generic_plan; \
+                      set statement_timeout = '30s'; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '60s'";
+/// Seven as an advisory lock has no meaning but that every process here asks for the same.
+const MIGRATION_LOCK: &str = "set local statement_timeout = 0; set local lock_timeout = 0; \
+                              select pg_advisory_xact_lock(7115117399)";
+
+/// A server, through its two pools.
+pub(crate) struct Postgres {
+    writers: Arc<Pool>,
+    readers: Arc<Pool>,
+}
+
+struct Pool {
+    config: PostgresConfig,
+    settings: String,
+    begin: &'static str,
+    idle: Mutex<Vec<Link>>,
+    permits: Arc<Semaphore>,
+}
+
+/// A connection and the statements prepared on it.
+struct Link {
+    client: Client,
+    statements: HashMap<&'static str, Statement>,
+}
+
+impl Postgres {
+    pub(crate) fn open(config: &PostgresConfig, limit: Option<Duration>) -> Result<Self, StoreError> {
+        // Read once here so that a missing file is told at the start.
+        Tls::read(config)?;
+        let limit = limit.unwrap_or(READ_LIMIT).as_millis();
+        let reader = format!("set statement_timeout = {limit}; set idle_in_transaction_session_timeout = '60s'");
+        let pool = |settings: String, begin| {
+            let permits = Arc::new(Semaphore::new(config.connections));
+            Arc::new(Pool { config: config.clone(), settings, begin, idle: Mutex::new(Vec::new()), permits })
+        };
+        Ok(Self {
+            writers: pool(WRITER.to_owned(), "begin"),
+            readers: pool(reader, "begin isolation level repeatable read, read only"),
+        })
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Session, StoreError> {
+        Session::begin(&self.writers).await
+    }
+
+    pub(crate) async fn read(&self) -> Result<Session, StoreError> {
+        Session::begin(&self.readers).await
+    }
+
+    /// Does the server answer, and would it take a write?
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        let asked = async {
+            let mut session = self.begin().await?;
+            let sql = "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean";
+            let outcome = session.rows("ping", sql, &[]).await?;
+            match outcome.rows.into_iter().next().map(|row| row.first::<bool>("ping")).transpose()? {
+                Some(false) => Ok(()),
+                _ => Err(StoreError::Unavailable("the server takes no writes".to_owned())),
+            }
+        };
+        timeout(PING, asked)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable("the server did not answer in time".to_owned())))
+    }
+
+    pub(crate) async fn migrate(&self, service: &[Migration], at: Timestamp) -> Result<(), StoreError> {
+        let mut session = self.begin().await?;
+        session.script("migrations", MIGRATION_LOCK).await?;
+        session.script("migrations", migration::HISTORY).await?;
+        let outcome = session.rows("migrations", migration::READ_HISTORY, &[]).await?;
+        let applied = outcome
+            .rows
+            .iter()
+            .map(|row| Ok(Applied { part: row.get("part")?, number: row.get("number")?, digest: row.get("digest")? }));
+        let applied = applied.collect::<Result<Vec<_>, StoreError>>()?;
+        let steps = migration::plan(Kind::Postgres, &applied, service, at)?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        for step in steps {
+            let ran = session.script(step.migration.name, step.migration.postgres).await;
+            ran.map_err(|error| step.migration.failed(&error))?;
+            let row = crate::params![step.part, step.migration.number, step.migration.name, step.digest, step.at];
+            session.execute("migrations", migration::WRITE_HISTORY, row).await?;
+        }
+        session.commit().await
+    }
+}
+
+impl Pool {
+    async fn link(&self) -> Result<Link, StoreError> {
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match idle {
+                Some(link) if link.client.is_closed() => {}
+                Some(link) => return Ok(link),
+                None => break,
+            }
+        }
+        let client = connect(&self.config).await?;
+        client.batch_execute(&self.settings).await.map_err(|error| failure("settings", &error))?;
+        Ok(Link { client, statements: HashMap::new() })
+    }
+}
+
+/// Connects; the connection's own task ends when the client is dropped.
+async fn connect(config: &PostgresConfig) -> Result<Client, StoreError> {
+    let tls = Tls::read(config)?;
+    let mut wanted = Config::new();
+    wanted
+        .host(&config.host)
+        .port(config.port)
+        .user(&config.user)
+        .dbname(&config.database)
+        .application_name("guichet")
+        .ssl_mode(tokio_postgres::config::SslMode::Require)
+        .connect_timeout(CONNECT)
+        .tcp_user_timeout(Duration::from_secs(20))
+        .keepalives_idle(Duration::from_secs(30));
+    if let Some(passfile) = &config.passfile {
+        let password = std::fs::read_to_string(passfile)
+            .map_err(|error| StoreError::Configuration(format!("cannot read {}: {error}", passfile.display())))?;
+        wanted.password(password.trim_end_matches(['\r', '\n']));
+    }
+    let connected = timeout(CONNECT.saturating_mul(2), wanted.connect(tls)).await;
+    let connected = connected.map_err(|_| StoreError::Unavailable("the server did not answer in time".to_owned()))?;
+    let (client, connection) = connected.map_err(|error| match failure("connect", &error) {
+        StoreError::Database { reason, .. } => {
+            StoreError::Unavailable(format!("{}:{} refused: {reason}", config.host, config.port))
+        }
+        other => other,
+    })?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::warn!(%error, "a connection to the database broke");
+        }
+    });
+    Ok(client)
+}
+
+/// Runs one statement outside any transaction, on a connection of its own.
+pub(crate) async fn run_once(config: &PostgresConfig, sql: &str) -> Result<(), StoreError> {
+    connect(config).await?.batch_execute(sql).await.map_err(|error| failure("run", &error))
+}
+
+/// One transaction. Dropped without [`Session::commit`], it is rolled back by a task of its own.
+pub(crate) struct Session {
+    held: Option<Held>,
+    runtime: Handle,
+}
+
+struct Held {
+    link: Link,
+    pool: Arc<Pool>,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Session {
+    async fn begin(pool: &Arc<Pool>) -> Result<Self, StoreError> {
+        let permit = timeout(QUEUE, Arc::clone(&pool.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_| StoreError::Busy)?.map_err(|_| StoreError::Busy)?;
+        let link = pool.link().await?;
+        // The guard stands before BEGIN is sent: dropped while waiting for the answer, it rolls back.
+        let held = Held { link, pool: Arc::clone(pool), permit };
+        let mut session = Self { held: Some(held), runtime: Handle::current() };
+        session.script("begin", pool.begin).await?;
+        Ok(session)
+    }
+
+    fn link(&mut self) -> Result<&mut Link, StoreError> {
+        self.held.as_mut().map(|held| &mut held.link).ok_or(StoreError::Aborted)
+    }
+
+    pub(crate) async fn rows(
+        &mut self,
+        name: &'static str,
+        sql: &str,
+        params: &[Value],
+    ) -> Result<Outcome, StoreError> {
+        let link = self.link()?;
+        let statement = link.client.prepare(sql).await.map_err(|error| failure(name, &error))?;
+        link.rows(name, &statement, params).await
+    }
+
+    /// Like [`Session::rows`], with the statement kept for the next time.
+    pub(crate) async fn kept_rows(
+        &mut self,
+        name: &'static str,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Outcome, StoreError> {
+        let link = self.link()?;
+        let statement = link.prepared(name, sql).await?;
+        link.rows(name, &statement, params).await
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        name: &'static str,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Outcome, StoreError> {
+        let link = self.link()?;
+        let statement = link.prepared(name, sql).await?;
+        let params = given(name, &statement, params)?;
+        let affected = link.client.execute(&statement, &params).await.map_err(|error| failure(name, &error))?;
+        Ok(Outcome { name, rows: Vec::new(), affected })
+    }
+
+    pub(crate) async fn script(&mut self, name: &str, sql: &str) -> Result<(), StoreError> {
+        self.link()?.client.batch_execute(sql).await.map_err(|error| failure(name, &error))
+    }
+
+    pub(crate) async fn prepare(&mut self, name: &str, sql: &str) -> Result<(), StoreError> {
+        self.link()?.client.prepare(sql).await.map(drop).map_err(|error| failure(name, &error))
+    }
+
+    /// In a task of its own: dropping this future does not stop it.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let held = self.held.take().ok_or(StoreError::Aborted)?;
+        let task = self.runtime.spawn(async move { held.end("commit").await });
+        task.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the commit was cut off".to_owned())))
+    }
+}
+
+impl Held {
+    /// Ends the transaction; a connection that cannot is thrown away with it.
+    async fn end(self, how: &'static str) -> Result<(), StoreError> {
+        let Self { link, pool, permit } = self;
+        link.client.batch_execute(how).await.map_err(|error| match failure(how, &error) {
+            StoreError::TooSlow | StoreError::Busy => StoreError::Unavailable(error.to_string()),
+            other => other,
+        })?;
+        pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(link);
+        drop(permit);
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.runtime.spawn(async move {
+                if let Err(error) = held.end("rollback").await {
+                    tracing::debug!(%error, "a connection was thrown away instead of rolled back");
+                }
+            });
+        }
+    }
+}
+
+impl Link {
+    async fn prepared(&mut self, name: &str, sql: &'static str) -> Result<Statement, StoreError> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await.map_err(|error| failure(name, &error))?;
+        self.statements.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    async fn rows(&self, name: &'static str, statement: &Statement, params: &[Value]) -> Result<Outcome, StoreError> {
+        let params = given(name, statement, params)?;
+        let found = self.client.query(statement, &params).await.map_err(|error| failure(name, &error))?;
+        let names: Arc<[String]> = statement.columns().iter().map(|column| column.name().to_owned()).collect();
+        let rows = found.iter().map(|row| {
+            let values = (0..names.len()).map(|at| decode(row, at)).collect::<Result<_, _>>();
+            values.map(|values| Row::new(Arc::clone(&names), values))
+        });
+        let rows = rows.collect::<Result<_, String>>();
+        let rows = rows.map_err(|reason| StoreError::Database { query: name.to_owned(), reason })?;
+        Ok(Outcome { name, rows, affected: 0 })
+    }
+}
+
+fn given<'a>(
+    name: &str,
+    statement: &Statement,
+    params: &'a [Value],
+) -> Result<Vec<&'a (dyn ToSql + Sync)>, StoreError> {
+    let wanted = statement.params().len();
+    if wanted != params.len() {
+        let reason = format!("it takes {wanted} parameters and was given {}", params.len());
+        return Err(StoreError::Database { query: name.to_owned(), reason });
+    }
+    Ok(params.iter().map(|value| value as &(dyn ToSql + Sync)).collect())
+}
+
+fn failure(query: &str, error: &tokio_postgres::Error) -> StoreError {
+    let Some(told) = error.as_db_error() else {
+        let mut reason = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            reason = format!("{reason}: {cause}");
+            source = cause.source();
+        }
+        // What is no answer of the server is either our parameter or a broken connection.
+        return if error.is_closed()
+            || reason.starts_with("error communicating")
+            || reason.starts_with("error connecting")
+        {
+            StoreError::Unavailable(reason)
+        } else {
+            StoreError::Database { query: query.to_owned(), reason }
+        };
+    };
+    let code = told.code().code();
+    match code {
+        "23503" => StoreError::Constraint("foreign_key".to_owned()),
+        "23502" => StoreError::Constraint(format!(
+            "{}_{}",
+            told.table().unwrap_or_default(),
+            told.column().unwrap_or_default()
+        )),
+        _ if code.starts_with("23") => {
+            StoreError::Constraint(told.constraint().map_or_else(|| told.message().to_owned(), str::to_owned))
+        }
+        "40001" | "40P01" | "55P03" => StoreError::Busy,
+        "57014" => StoreError::TooSlow,
+        "53300" | "57P01" | "57P02" | "57P03" | "25P03" | "25006" => StoreError::Unavailable(told.message().to_owned()),
+        _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("58") => {
+            StoreError::Unavailable(told.message().to_owned())
+        }
+        _ => StoreError::Database { query: query.to_owned(), reason: told.message().to_owned() },
+    }
+}

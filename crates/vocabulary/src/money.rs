@@ -10,7 +10,6 @@ macro_rules! currencies {
     ($($code:ident $exponent:literal),+ $(,)?) => {
         /// A currency of ISO 4217 that a bank can hold accounts in.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[expect(clippy::upper_case_acronyms, reason = "ISO 4217 writes codes in capitals")]
         #[expect(missing_docs, reason = "the codes of ISO 4217 are their own names")]
         pub enum Currency { $($code),+ }
 

@@ -109,7 +109,7 @@ impl Day {
 
     /// The first moment of the following day, so that `start()..end()` is the whole day.
     pub fn end(self) -> Timestamp {
-        self.start().plus(Duration::from_secs(86_400))
+        self.start().plus(Duration::from_hours(24))
     }
 
     /// As a calendar date.
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_day_holds_its_last_microsecond_and_not_the_next_day() {
         let day: Day = "2024-02-29".parse().unwrap();
-        assert_eq!(Timestamp(day.end().micros() - 1).day(), day);
+        assert_eq!(day.end().minus(Duration::from_micros(1)).day(), day);
         assert_ne!(day.end().day(), day);
         assert!("2023-02-29".parse::<Day>().is_err());
     }

@@ -1,0 +1,40 @@
+//! Noting what was decided: one record for every call that was refused or that may have changed something.
+
+use serde::Serialize;
+use vocabulary::{Timestamp, UserId};
+
+/// What happened to one call.
+#[derive(Clone, Debug, Serialize)]
+pub struct Decision {
+    /// When.
+    pub at: Timestamp,
+    /// `POST /api/transfers`, with `{names}` unfilled.
+    pub operation: String,
+    /// The path as it was called.
+    pub path: String,
+    /// Who called, as far as it was known.
+    pub by: Option<UserId>,
+    /// The status that was answered.
+    pub status: u16,
+    /// The problem's code, for a refusal.
+    pub code: Option<String>,
+    /// What the operator should know beyond the answer.
+    pub cause: Option<String>,
+    /// Finds the call in logs and in the answer.
+    pub trace_id: String,
+    /// Where the call came from, as far as it is known.
+    pub client: Option<String>,
+}
+
+/// Where decisions go. It must not wait: a call is answered whether or not the record is written yet.
+pub trait Audit: Send + Sync {
+    /// Takes the record.
+    fn note(&self, decision: Decision);
+}
+
+/// Writes decisions to the log: for programs without a store.
+impl Audit for () {
+    fn note(&self, decision: Decision) {
+        tracing::info!(target: "audit", operation = decision.operation, status = decision.status, trace_id = decision.trace_id);
+    }
+}

@@ -1,0 +1,74 @@
+//! A call that passed its policy: what a handler is given.
+
+use vocabulary::UserId;
+
+use crate::operation::Operation;
+use crate::policy::{Enforce, Identifies, Touches};
+use crate::principal::Principal;
+
+/// A granted call of the operation `O` on the service `S`.
+pub struct Call<O: Operation, S>
+where
+    O::Policy: Enforce<O, S>,
+{
+    /// The request, every field valid.
+    pub request: O,
+    /// What came along with it.
+    pub context: Context,
+    pub(crate) by: Option<Principal>,
+    pub(crate) proof: <O::Policy as Enforce<O, S>>::Proof,
+}
+
+impl<O: Operation, S> Call<O, S>
+where
+    O::Policy: Enforce<O, S> + Identifies,
+{
+    /// Who is calling.
+    pub fn by(&self) -> &Principal {
+        const NOBODY: &Principal = &Principal {
+            id: UserId(uuid::Uuid::nil()),
+            login: String::new(),
+            name: String::new(),
+            groups: Vec::new(),
+            session: vocabulary::SessionId(uuid::Uuid::nil()),
+            issued: vocabulary::Timestamp::from_micros(0),
+            expires: vocabulary::Timestamp::from_micros(0),
+        };
+        // The layer fills it for every policy that identifies; a caller in no group is the closed answer if it did not.
+        self.by.as_ref().unwrap_or(NOBODY)
+    }
+}
+
+impl<O: Operation, S> Call<O, S>
+where
+    O::Policy: Enforce<O, S> + Touches,
+{
+    /// The object that the policy looked at, as it was then: read it again under lock before money moves.
+    pub fn object(&self) -> &<O::Policy as Enforce<O, S>>::Proof {
+        &self.proof
+    }
+}
+
+/// What comes along with a request.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// W3C trace id: 32 hexadecimal digits.
+    pub trace_id: String,
+    /// The caller's access token, to call another service in their name.
+    pub token: Option<String>,
+    /// The key under which a repeated creation is done once.
+    pub idempotency: Option<IdempotencyKey>,
+    /// Where the call came from, as far as it is known.
+    pub client: Option<String>,
+    /// What the client calls itself (`User-Agent`), cut to 200 characters.
+    pub agent: Option<String>,
+}
+
+/// An `Idempotency-Key` with a digest of the content it came with.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IdempotencyKey {
+    /// As the client sent it: 1 to 128 printable ASCII characters.
+    pub key: String,
+    /// SHA-256 of operation and content.
+    pub digest: [u8; 32],
+}

@@ -1,0 +1,245 @@
+//! Errors as RFC 9457 problem details: what every refused request is answered with.
+
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+/// What the `type` of every problem begins with; the code follows.
+const TYPE_PREFIX: &str = "urn:problem:";
+
+/// One thing wrong with one field of a request.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// The field, as a path (`amount`, `owner.name`), or `body` for the request as a whole.
+    pub field: String,
+    /// What is wrong; a sentence that begins with the field reads well.
+    pub detail: String,
+}
+
+/// Collects the faults of a request, so that all are reported at once.
+#[derive(Default, Debug)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// Notes a fault of `field`.
+    pub fn add(&mut self, field: impl Into<String>, detail: impl fmt::Display) {
+        self.0.push(Fault { field: field.into(), detail: detail.to_string() });
+    }
+
+    /// Notes the error, if it is one; gives the value otherwise.
+    pub fn take<T, E: fmt::Display>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.add(field, error)).ok()
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The problem to answer with, unless nothing is wrong.
+    pub fn into_problem(self) -> Option<Problem> {
+        (!self.0.is_empty()).then(|| Problem::bad_request(self.0))
+    }
+}
+
+/// A problem in the sense of RFC 9457, served as `application/problem+json`.
+///
+/// `detail` is written for the person who asked; nothing internal belongs in it. What an operator should know is
+/// attached with [`Problem::because`] and only logged.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Fault>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
+    #[serde(skip)]
+    retry_after: Option<u32>,
+    #[serde(skip)]
+    authenticate: Option<&'static str>,
+    #[serde(skip)]
+    cause: Option<String>,
+}
+
+impl Problem {
+    /// A problem with a stable `code` that programs may branch on, such as `insufficient-funds`.
+    pub fn new(status: StatusCode, code: &str) -> Self {
+        Self {
+            kind: format!("{TYPE_PREFIX}{code}"),
+            title: status.canonical_reason().unwrap_or("Problem").to_owned(),
+            status: status.as_u16(),
+            detail: None,
+            errors: Vec::new(),
+            trace_id: None,
+            retry_after: None,
+            authenticate: None,
+            cause: None,
+        }
+    }
+
+    /// 400: the request is malformed; `faults` say where.
+    pub fn bad_request(faults: Vec<Fault>) -> Self {
+        let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid-request")
+            .detail("The request has mistakes; each is named in `errors`.");
+        problem.errors = faults;
+        problem
+    }
+
+    /// 400 for a single field.
+    pub fn fault(field: &str, detail: impl fmt::Display) -> Self {
+        Self::bad_request(vec![Fault { field: field.into(), detail: detail.to_string() }])
+    }
+
+    /// 401: who is asking is not known. The same answer whatever the reason.
+    pub fn unauthorized() -> Self {
+        Self {
+            authenticate: Some("Bearer"),
+            ..Self::new(StatusCode::UNAUTHORIZED, "unauthorized").detail("Sign in and send a valid access token.")
+        }
+    }
+
+    /// 401 of a sign-in: login or password is wrong, or the person may not sign in. Never tells which.
+    pub fn sign_in_refused() -> Self {
+        Self {
+            authenticate: Some("Basic realm=\"guichet\", charset=\"UTF-8\""),
+            ..Self::new(StatusCode::UNAUTHORIZED, "sign-in-refused")
+                .detail("The login or the password is wrong, or this person may not sign in (yet).")
+        }
+    }
+
+    /// 403: known, and not allowed.
+    pub fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden").detail(detail)
+    }
+
+    /// 404: does not exist, or may not be seen by this caller: the same answer.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found").detail("There is no such thing here, or you may not see it.")
+    }
+
+    /// 409: the state does not allow it (any more).
+    pub fn conflict(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code).detail(detail)
+    }
+
+    /// 422: understood, and against a rule.
+    pub fn refused(code: &str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code).detail(detail)
+    }
+
+    /// 503: cannot serve now; worth trying again after `seconds`.
+    pub fn unavailable(seconds: u32, cause: impl fmt::Display) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+                .detail("This cannot be done right now; please try again in a moment.")
+                .because(cause)
+        }
+    }
+
+    /// 500: our fault. `cause` is logged, never shown.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal")
+            .detail("Something went wrong on our side. Nothing was done; please try again.")
+            .because(cause)
+    }
+
+    /// Says what is wrong and what to do, to the person who asked.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a fault of one field, e.g. to a 422 that concerns it.
+    #[must_use]
+    pub fn about(mut self, field: &str, detail: impl fmt::Display) -> Self {
+        self.errors.push(Fault { field: field.into(), detail: detail.to_string() });
+        self
+    }
+
+    /// Attaches what an operator should know; it goes to the log and the audit record only.
+    #[must_use]
+    pub fn because(mut self, cause: impl fmt::Display) -> Self {
+        self.cause = Some(cause.to_string());
+        self
+    }
+
+    /// Asks the caller to wait this many seconds (`Retry-After`).
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// The trace id under which an operator finds this refusal.
+    #[must_use]
+    pub fn traced(mut self, trace_id: &str) -> Self {
+        self.trace_id = Some(trace_id.to_owned());
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The stable code, such as `insufficient-funds`.
+    pub fn code(&self) -> &str {
+        self.kind.strip_prefix(TYPE_PREFIX).unwrap_or(&self.kind)
+    }
+
+    /// What is wrong with which field.
+    pub fn faults(&self) -> &[Fault] {
+        &self.errors
+    }
+
+    /// The sentence for the person who asked.
+    pub fn sentence(&self) -> &str {
+        self.detail.as_deref().unwrap_or(&self.title)
+    }
+
+    /// What was attached for the operator.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.status, self.code(), self.sentence())?;
+        for fault in &self.errors {
+            write!(f, "; {} {}", fault.field, fault.detail)?;
+        }
+        match &self.cause {
+            Some(cause) => write!(f, " ({cause})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (self.status(), body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(challenge) = self.authenticate {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+}

@@ -1,0 +1,122 @@
+//! What an operation answers, in both directions: the service writes it, the typed caller reads it.
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::problem::Problem;
+
+/// An answer of less than 400. Any serializable type is one: 200 with JSON.
+pub trait Reply: Send + Sized + 'static {
+    /// The status of a granted call.
+    const STATUS: StatusCode;
+    /// Content type and schema for OpenAPI; `None` when the answer has no body.
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)>;
+    /// As it is sent.
+    fn write(self) -> Result<Response, Problem>;
+    /// As it is read on the other side.
+    fn read(headers: &HeaderMap, body: Bytes) -> Result<Self, Problem>;
+}
+
+const JSON: &str = "application/json";
+
+fn json_response<T: Serialize>(status: StatusCode, value: &T) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(value).map_err(Problem::internal)?;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    Ok(response)
+}
+
+fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|error| Problem::internal(format_args!("unreadable answer: {error}")))
+}
+
+impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Reply for T {
+    const STATUS: StatusCode = StatusCode::OK;
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
+        Some((JSON, generator.subschema_for::<T>()))
+    }
+    fn write(self) -> Result<Response, Problem> {
+        json_response(Self::STATUS, &self)
+    }
+    fn read(_: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
+        read_json(&body)
+    }
+}
+
+/// 201 with what was created.
+#[derive(Debug, Clone)]
+pub struct Created<T>(pub T);
+
+impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Reply for Created<T> {
+    const STATUS: StatusCode = StatusCode::CREATED;
+    fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
+        Some((JSON, generator.subschema_for::<T>()))
+    }
+    fn write(self) -> Result<Response, Problem> {
+        json_response(Self::STATUS, &self.0)
+    }
+    fn read(_: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
+        read_json(&body).map(Self)
+    }
+}
+
+/// 204: done, and nothing to say.
+#[derive(Debug, Clone, Copy)]
+pub struct Done;
+
+impl Reply for Done {
+    const STATUS: StatusCode = StatusCode::NO_CONTENT;
+    fn describe(_: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
+        None
+    }
+    fn write(self) -> Result<Response, Problem> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = Self::STATUS;
+        Ok(response)
+    }
+    fn read(_: &HeaderMap, _: Bytes) -> Result<Self, Problem> {
+        Ok(Self)
+    }
+}
+
+/// A file: a page, a PDF, a CSV.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// Its media type.
+    pub content_type: String,
+    /// The name to save it under; `None` shows it in place.
+    pub file_name: Option<String>,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
+impl Reply for Document {
+    const STATUS: StatusCode = StatusCode::OK;
+    fn describe(_: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
+        Some(("*/*", schemars::json_schema!({ "type": "string", "format": "binary" })))
+    }
+    fn write(self) -> Result<Response, Problem> {
+        let mut response = Response::new(Body::from(self.bytes));
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::try_from(self.content_type).map_err(Problem::internal)?);
+        if let Some(name) = self.file_name {
+            let disposition = format!("attachment; filename=\"{}\"", name.replace(['"', '\\', '\r', '\n'], "_"));
+            headers.insert(header::CONTENT_DISPOSITION, HeaderValue::try_from(disposition).map_err(Problem::internal)?);
+        }
+        Ok(response)
+    }
+    fn read(headers: &HeaderMap, bytes: Bytes) -> Result<Self, Problem> {
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        Ok(Self {
+            content_type: text(header::CONTENT_TYPE).unwrap_or("application/octet-stream").to_owned(),
+            file_name: text(header::CONTENT_DISPOSITION)
+                .and_then(|value| Some(value.split_once("filename=\"")?.1.trim_end_matches('"').to_owned())),
+            bytes,
+        })
+    }
+}

@@ -1,0 +1,15 @@
+//! What the services offer one another and the world: one file per service, one declaration per operation.
+//!
+//! Promises: everything that crosses a service's border is declared here, and only here. It knows no database, no
+//! transport and no rule beyond the shape of requests.
+#![warn(missing_docs)]
+
+pub mod bank;
+pub mod events;
+pub mod identity;
+pub mod journal;
+pub mod monitor;
+mod page;
+pub mod roles;
+
+pub use page::{Cursor, Limit, Page};

@@ -87,7 +87,9 @@ pub(crate) fn read<O: Operation>(fields: &Fields, raw: Raw<'_>) -> Result<O, Pro
         match O::deserialize(Fieldwise { fields: sources.iter(), value: None, now: &now }) {
             Ok(request) => {
                 let unknown = now.into_inner().unknown;
-                unknown.into_iter().for_each(|path| faults.add(shown(&path), "is not a parameter of this operation"));
+                for path in unknown {
+                    faults.add(shown(&path), "is not a parameter of this operation");
+                }
                 if faults.is_empty() {
                     request.check(&mut faults);
                 }

@@ -49,7 +49,11 @@ impl Faults {
 /// `detail` is written for the person who asked; nothing internal belongs in it. What an operator should know is
 /// attached with [`Problem::because`] and only logged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Problem {
+#[serde(transparent)]
+pub struct Problem(Box<Details>);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Details {
     #[serde(rename = "type")]
     kind: String,
     title: String,
@@ -71,7 +75,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with a stable `code` that programs may branch on, such as `insufficient-funds`.
     pub fn new(status: StatusCode, code: &str) -> Self {
-        Self {
+        Self(Box::new(Details {
             kind: format!("{TYPE_PREFIX}{code}"),
             title: status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: status.as_u16(),
@@ -81,14 +85,14 @@ impl Problem {
             retry_after: None,
             authenticate: None,
             cause: None,
-        }
+        }))
     }
 
     /// 400: the request is malformed; `faults` say where.
     pub fn bad_request(faults: Vec<Fault>) -> Self {
         let mut problem = Self::new(StatusCode::BAD_REQUEST, "invalid-request")
             .detail("The request has mistakes; each is named in `errors`.");
-        problem.errors = faults;
+        problem.0.errors = faults;
         problem
     }
 
@@ -99,19 +103,16 @@ impl Problem {
 
     /// 401: who is asking is not known. The same answer whatever the reason.
     pub fn unauthorized() -> Self {
-        Self {
-            authenticate: Some("Bearer"),
-            ..Self::new(StatusCode::UNAUTHORIZED, "unauthorized").detail("Sign in and send a valid access token.")
-        }
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized")
+            .detail("Sign in and send a valid access token.")
+            .challenge("Bearer")
     }
 
     /// 401 of a sign-in: login or password is wrong, or the person may not sign in. Never tells which.
     pub fn sign_in_refused() -> Self {
-        Self {
-            authenticate: Some("Basic realm=\"guichet\", charset=\"UTF-8\""),
-            ..Self::new(StatusCode::UNAUTHORIZED, "sign-in-refused")
-                .detail("The login or the password is wrong, or this person may not sign in (yet).")
-        }
+        Self::new(StatusCode::UNAUTHORIZED, "sign-in-refused")
+            .detail("The login or the password is wrong, or this person may not sign in (yet).")
+            .challenge("Basic realm=\"guichet\", charset=\"UTF-8\"")
     }
 
     /// 403: known, and not allowed.
@@ -136,12 +137,10 @@ impl Problem {
 
     /// 503: cannot serve now; worth trying again after `seconds`.
     pub fn unavailable(seconds: u32, cause: impl fmt::Display) -> Self {
-        Self {
-            retry_after: Some(seconds),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-                .detail("This cannot be done right now; please try again in a moment.")
-                .because(cause)
-        }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            .detail("This cannot be done right now; please try again in a moment.")
+            .because(cause)
+            .retry_after(seconds)
     }
 
     /// 500: our fault. `cause` is logged, never shown.
@@ -151,74 +150,79 @@ impl Problem {
             .because(cause)
     }
 
+    fn challenge(mut self, scheme: &'static str) -> Self {
+        self.0.authenticate = Some(scheme);
+        self
+    }
+
     /// Says what is wrong and what to do, to the person who asked.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     /// Adds a fault of one field, e.g. to a 422 that concerns it.
     #[must_use]
     pub fn about(mut self, field: &str, detail: impl fmt::Display) -> Self {
-        self.errors.push(Fault { field: field.into(), detail: detail.to_string() });
+        self.0.errors.push(Fault { field: field.into(), detail: detail.to_string() });
         self
     }
 
     /// Attaches what an operator should know; it goes to the log and the audit record only.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
-        self.cause = Some(cause.to_string());
+        self.0.cause = Some(cause.to_string());
         self
     }
 
     /// Asks the caller to wait this many seconds (`Retry-After`).
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// The trace id under which an operator finds this refusal.
     #[must_use]
     pub fn traced(mut self, trace_id: &str) -> Self {
-        self.trace_id = Some(trace_id.to_owned());
+        self.0.trace_id = Some(trace_id.to_owned());
         self
     }
 
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The stable code, such as `insufficient-funds`.
     pub fn code(&self) -> &str {
-        self.kind.strip_prefix(TYPE_PREFIX).unwrap_or(&self.kind)
+        self.0.kind.strip_prefix(TYPE_PREFIX).unwrap_or(&self.0.kind)
     }
 
     /// What is wrong with which field.
     pub fn faults(&self) -> &[Fault] {
-        &self.errors
+        &self.0.errors
     }
 
     /// The sentence for the person who asked.
     pub fn sentence(&self) -> &str {
-        self.detail.as_deref().unwrap_or(&self.title)
+        self.0.detail.as_deref().unwrap_or(&self.0.title)
     }
 
     /// What was attached for the operator.
     pub fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.0.cause.as_deref()
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.status, self.code(), self.sentence())?;
-        for fault in &self.errors {
+        write!(f, "{} {}: {}", self.0.status, self.code(), self.sentence())?;
+        for fault in &self.0.errors {
             write!(f, "; {} {}", fault.field, fault.detail)?;
         }
-        match &self.cause {
+        match &self.0.cause {
             Some(cause) => write!(f, " ({cause})"),
             None => Ok(()),
         }
@@ -234,10 +238,10 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(challenge) = self.authenticate {
+        if let Some(challenge) = self.0.authenticate {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response

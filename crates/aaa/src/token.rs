@@ -241,13 +241,12 @@ impl Verifier {
             return Err(Refusal::Invalid);
         }
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let principal = match self.0.verdicts.get(&digest) {
-            Some(principal) => principal,
-            None => {
-                let principal = Arc::new(self.read(token)?);
-                self.0.verdicts.insert(digest, Arc::clone(&principal));
-                principal
-            }
+        let principal = if let Some(principal) = self.0.verdicts.get(&digest) {
+            principal
+        } else {
+            let principal = Arc::new(self.read(token)?);
+            self.0.verdicts.insert(digest, Arc::clone(&principal));
+            principal
         };
         self.still_holds(&principal)?;
         Ok(principal)

@@ -1,0 +1,90 @@
+//! What every service answers about itself.
+
+use std::future::Future;
+
+use aaa::{Api, Call, Open, Operation, Problem, Route};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Something that must hold, and whether it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Truth {
+    /// What must hold: "entries sum to zero".
+    pub name: String,
+    /// Whether it does.
+    pub holds: bool,
+}
+
+impl Truth {
+    /// States whether `name` holds.
+    pub fn new(name: impl Into<String>, holds: bool) -> Self {
+        Self { name: name.into(), holds }
+    }
+}
+
+/// A service that knows how it does.
+pub trait Health: Clone + Send + Sync + 'static {
+    /// Whether it can serve now; the reason if not. Asked every second: must be cheap and bounded in time.
+    fn ready(&self) -> impl Future<Output = Result<(), String>> + Send;
+    /// The invariants it can check by itself.
+    fn truths(&self) -> impl Future<Output = Vec<Truth>> + Send;
+}
+
+/// The version of the program.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Version {
+    /// Semantic version.
+    pub version: String,
+}
+
+/// What a service says when nothing is wrong.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Well {
+    /// Always true: what is not well answers 503.
+    pub ok: bool,
+}
+
+macro_rules! about_itself {
+    ($($(#[$doc:meta])* $name:ident $path:literal => $reply:ty;)+) => {$(
+        $(#[$doc])*
+        #[derive(Serialize, Deserialize, JsonSchema)]
+        pub struct $name {}
+        impl Operation for $name {
+            const ROUTE: Route = Route::get("", $path);
+            type Policy = Open;
+            type Reply = $reply;
+        }
+    )+};
+}
+
+about_itself! {
+    /// The process runs.
+    Live "/health/live" => Well;
+    /// The service can serve; 503 if it cannot.
+    Ready "/health/ready" => Well;
+    /// Which version runs.
+    GetVersion "/version" => Version;
+    /// What must hold, and whether it does.
+    GetTruths "/health/truths" => Vec<Truth>;
+}
+
+async fn live<S: Health>(_: S, _: Call<Live, S>) -> Result<Well, Problem> {
+    Ok(Well { ok: true })
+}
+
+async fn ready<S: Health>(service: S, _: Call<Ready, S>) -> Result<Well, Problem> {
+    service.ready().await.map(|()| Well { ok: true }).map_err(|reason| Problem::unavailable(1, reason))
+}
+
+async fn version<S: Health>(_: S, _: Call<GetVersion, S>) -> Result<Version, Problem> {
+    Ok(Version { version: env!("CARGO_PKG_VERSION").into() })
+}
+
+async fn truths<S: Health>(service: S, _: Call<GetTruths, S>) -> Result<Vec<Truth>, Problem> {
+    Ok(service.truths().await)
+}
+
+/// Mounts what every service answers about itself.
+pub fn common<S: Health>(api: Api<S>) -> Api<S> {
+    api.serve(live::<S>).serve(ready::<S>).serve(version::<S>).serve(truths::<S>)
+}

@@ -1,8 +1,10 @@
 //! The store's promises, each on both databases.
 
-#![expect(dead_code, reason = "used by the tests to come")]
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod opening;
+mod outbox;
+mod transactions;
 mod values;
 
 use store::testing::{TestDatabase, databases};

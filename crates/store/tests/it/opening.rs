@@ -1,0 +1,191 @@
+//! Opening a database: migrations, files, and the link to a server.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use store::{Database, PostgresConfig, migration};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+
+const fn second(text: &'static str) -> Migration {
+    Migration { number: 2, name: "more", sqlite: text, postgres: text }
+}
+
+const FIRST: Migration = migration!(1, "create", "sql/table.sqlite.sql", "sql/table.postgres.sql");
+const TWO: &[Migration] = &[FIRST, second("create table more (n bigint not null)")];
+const EDITED: &[Migration] = &[FIRST, second("create table more (n bigint)")];
+const BROKEN: &[Migration] = &[FIRST, second("create table half (n bigint); create nonsense")];
+
+async fn open(test: &TestDatabase, migrations: &[Migration]) -> Result<Store, StoreError> {
+    Store::open(&test.database, migrations, Clock::system()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_runs_once_and_stays_as_it_was() {
+    for test in databases().await.unwrap() {
+        let store = open(&test, MIGRATIONS).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        add(&mut tx, "old", 1).await.unwrap();
+        tx.commit().await.unwrap();
+        let history = store.dump().await.unwrap()["migrations"].clone();
+        drop(store);
+        let store = open(&test, MIGRATIONS).await.unwrap();
+        assert_eq!(store.dump().await.unwrap()["migrations"], history);
+        drop(store);
+        let store = open(&test, TWO).await.unwrap();
+        assert_eq!(count(&store).await, 1);
+        assert!(store.dump().await.unwrap().contains_key("more"));
+        drop(store);
+        let newer = open(&test, MIGRATIONS).await.unwrap_err();
+        assert_eq!(newer, StoreError::NewerDatabase { part: "service".to_owned(), found: 2, known: 1 });
+        assert!(newer.to_string().contains("install the newer version"), "{newer}");
+        let edited = open(&test, EDITED).await.unwrap_err();
+        assert_eq!(edited, StoreError::EditedMigration { number: 2, name: "more".to_owned() });
+        open(&test, TWO).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_fails_leaves_nothing() {
+    for test in databases().await.unwrap() {
+        let broken = open(&test, BROKEN).await.unwrap_err();
+        assert!(matches!(&broken, StoreError::Migration { number: 2, .. }), "{broken:?}");
+        let gap = open(&test, &TWO[1..]).await.unwrap_err();
+        assert!(gap.to_string().contains("should be number 1"), "{gap}");
+        let store = open(&test, MIGRATIONS).await.unwrap();
+        assert!(!store.dump().await.unwrap().contains_key("half"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_those_that_start_at_once_each_finds_the_tables_made() {
+    for test in databases().await.unwrap() {
+        let opened: Vec<_> = (0..6)
+            .map(|_| {
+                let database = test.database.clone();
+                tokio::spawn(async move { Store::open(&database, TWO, Clock::system()).await })
+            })
+            .collect();
+        for task in opened {
+            let store = task.await.unwrap().unwrap();
+            assert_eq!(count(&store).await, 0);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_its_owners_alone_and_must_be_a_database() {
+    let test = TestDatabase::sqlite().unwrap();
+    let store = open(&test, MIGRATIONS).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    add(&mut tx, "a", 1).await.unwrap();
+    tx.commit().await.unwrap();
+    let Database::Sqlite { path } = &test.database else { panic!("not SQLite") };
+    for end in ["", "-wal", "-shm"] {
+        let file = path.with_file_name(format!("test.db{end}"));
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+    let text = path.with_file_name("text");
+    std::fs::write(&text, "this is no database, whatever its name may say. ".repeat(40)).unwrap();
+    for (path, words) in [(text.as_path(), "not an SQLite database"), (Path::new("/nowhere/at/all.db"), "No such file")]
+    {
+        let database = Database::Sqlite { path: path.to_owned() };
+        let refused = Store::open(&database, MIGRATIONS, Clock::system()).await.unwrap_err().to_string();
+        assert!(refused.contains(words) && refused.contains(&path.display().to_string()), "{refused}");
+    }
+}
+
+/// The PostgreSQL database that can be tested here, if there is one.
+async fn server() -> Option<(TestDatabase, PostgresConfig)> {
+    databases().await.unwrap().into_iter().find_map(|test| match test.database.clone() {
+        Database::Postgres(config) => Some((test, config)),
+        Database::Sqlite { .. } => None,
+    })
+}
+
+async fn refused(config: PostgresConfig) -> String {
+    Store::open(&Database::Postgres(config), MIGRATIONS, Clock::system()).await.unwrap_err().to_string()
+}
+
+/// An authority of nobody's and a client certificate it signed.
+fn stranger(directory: &Path, user: &str) {
+    let (ca_key, key) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
+    let mut ca = rcgen::CertificateParams::new(vec![]).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let root = ca.self_signed(&ca_key).unwrap();
+    let mut leaf = rcgen::CertificateParams::new(vec![user.to_owned()]).unwrap();
+    leaf.distinguished_name.push(rcgen::DnType::CommonName, user);
+    leaf.extended_key_usages.push(rcgen::ExtendedKeyUsagePurpose::ClientAuth);
+    let leaf = leaf.signed_by(&key, &rcgen::Issuer::new(ca, ca_key)).unwrap();
+    std::fs::write(directory.join("ca.pem"), root.pem()).unwrap();
+    std::fs::write(directory.join("client.pem"), leaf.pem()).unwrap();
+    std::fs::write(directory.join("client.key"), key.serialize_pem()).unwrap();
+    std::fs::set_permissions(directory.join("client.key"), PermissionsExt::from_mode(0o600)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_our_authority_our_certificate_and_the_right_name_connect() {
+    let Some((_test, config)) = server().await else { return };
+    let scratch = TestDatabase::sqlite().unwrap();
+    let Database::Sqlite { path } = &scratch.database else { panic!("not SQLite") };
+    let directory = path.parent().unwrap();
+    stranger(directory, &config.user);
+    let strange = PostgresConfig {
+        certificate: directory.join("client.pem"),
+        key: directory.join("client.key"),
+        ..config.clone()
+    };
+
+    let said = refused(strange).await;
+    assert!(said.contains("cannot be reached"), "a foreign client certificate: {said}");
+    let said = refused(PostgresConfig { root_certificate: directory.join("ca.pem"), ..config.clone() }).await;
+    assert!(said.contains("UnknownIssuer"), "a server of another authority: {said}");
+
+    // The same server under a name that is not in its certificate.
+    let proxy = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let port = proxy.local_addr().unwrap().port();
+    let real = format!("{}:{}", config.host, config.port);
+    let forward = tokio::spawn(async move {
+        let (mut client, _) = proxy.accept().await.unwrap();
+        let mut server = tokio::net::TcpStream::connect(real).await.unwrap();
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+    });
+    let said = refused(PostgresConfig { host: "127.0.0.2".to_owned(), port, ..config.clone() }).await;
+    assert!(said.contains("not valid for name"), "another name: {said}");
+    forward.await.unwrap();
+
+    std::fs::set_permissions(directory.join("client.key"), PermissionsExt::from_mode(0o644)).unwrap();
+    let said = refused(PostgresConfig { key: directory.join("client.key"), ..config.clone() }).await;
+    assert!(said.contains("chmod 600"), "a key that others can read: {said}");
+    let said = refused(PostgresConfig { certificate: "/nowhere.pem".into(), ..config }).await;
+    assert!(said.contains("/nowhere.pem"), "no client certificate: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_tls_is_told_nothing() {
+    let Some((_test, config)) = server().await else { return };
+    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = plain.local_addr().unwrap().port();
+    let heard = tokio::spawn(async move {
+        let (mut client, _) = plain.accept().await.unwrap();
+        let mut asked = [0; 8];
+        client.read_exact(&mut asked).await.unwrap();
+        client.write_all(b"N").await.unwrap();
+        let mut rest = Vec::new();
+        let _ = client.read_to_end(&mut rest).await;
+        (asked, rest)
+    });
+    let said = refused(PostgresConfig { host: "127.0.0.1".to_owned(), port, ..config.clone() }).await;
+    assert!(said.contains("TLS"), "{said}");
+    let (asked, rest) = heard.await.unwrap();
+    assert_eq!(asked, [0, 0, 0, 8, 4, 210, 22, 47], "the request for TLS");
+    assert!(rest.is_empty(), "sent in clear: {rest:?}");
+
+    // Nor does the server of these tests talk to anyone in clear.
+    let mut bare = tokio_postgres::Config::new();
+    bare.host(&config.host).port(config.port).user(&config.user).dbname(&config.database);
+    bare.ssl_mode(tokio_postgres::config::SslMode::Disable);
+    assert!(bare.connect(tokio_postgres::NoTls).await.is_err());
+}

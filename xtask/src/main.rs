@@ -1,1 +1,63 @@
-fn main() {}
+//! Automation for this repository: `cargo xtask help` lists what it does.
+//!
+//! Promises: one command per job, the same on a laptop and in continuous integration; what a command starts, it stops;
+//! what it skips, it says. Knows no rule of the bank.
+
+mod repo;
+mod run;
+mod services;
+mod tools;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::run::Failure;
+
+const HELP: &str = "\
+Automation for Guichet.
+
+Usage: cargo xtask COMMAND [ARGUMENTS]
+
+  test [ARGS]         Build, start the servers that the tests need, run all tests, stop the servers.
+                      ARGS go to `cargo test`: cargo xtask test -p store -- migrations
+  prove [ARGS]        The same with the long forms: more kills, more seeds, more rows.
+  services -- CMD     Run a command with the test servers up and their addresses in its environment:
+                      cargo xtask services -- psql
+  help                This text.
+
+The servers are private: in a temporary folder, on free ports, TLS 1.3 only with certificates on both sides. They stop
+with the command, however it ends. Needed programs that are missing are installed when root runs this on Debian;
+otherwise the command says which they are.
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.split_first() {
+        None => help(),
+        Some((command, rest)) => dispatch(command, rest),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            run::say(&format!("xtask: {failure}"));
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(command: &str, args: &[String]) -> Result<(), Failure> {
+    if args.first().is_some_and(|a| a == "--help" || a == "-h") {
+        return help();
+    }
+    match command {
+        "help" | "--help" | "-h" => help(),
+        "test" => services::test(args, &[]),
+        "prove" => services::test(args, &[("GUICHET_PROVE", "1")]),
+        "services" => services::with_command(args),
+        other => Err(Failure::usage(&format!("there is no command `{other}`"))),
+    }
+}
+
+fn help() -> Result<(), Failure> {
+    std::io::stdout().write_all(HELP.as_bytes()).map_err(|e| Failure::new(format!("cannot print the help: {e}")))
+}

@@ -3,9 +3,11 @@
 //! Promises: one command per job, the same on a laptop and in continuous integration; what a command starts, it stops;
 //! what it skips, it says. Knows no rule of the bank.
 
+mod check;
 mod repo;
 mod run;
 mod services;
+mod tidy;
 mod tools;
 
 use std::io::Write;
@@ -21,6 +23,11 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   test [ARGS]         Build, start the servers that the tests need, run all tests, stop the servers.
                       ARGS go to `cargo test`: cargo xtask test -p store -- migrations
   prove [ARGS]        The same with the long forms: more kills, more seeds, more rows.
+  check [--quick] [--db PATH]
+                      Formatting, tidy, banned crates, secret scan, clippy; without --quick also the documentation
+                      and the dependency audit. --db (or GUICHET_ADVISORY_DB) names a clone of the RustSec
+                      advisory database, for an audit without network.
+  tidy                The rules of this house that the compiler does not know: floors, SQL in its place, names, sizes.
   services -- CMD     Run a command with the test servers up and their addresses in its environment:
                       cargo xtask services -- psql
   help                This text.
@@ -54,8 +61,14 @@ fn dispatch(command: &str, args: &[String]) -> Result<(), Failure> {
         "test" => services::test(args, &[]),
         "prove" => services::test(args, &[("GUICHET_PROVE", "1")]),
         "services" => services::with_command(args),
+        "tidy" => none_of(args).and_then(|()| tidy::command()),
+        "check" => check::command(args),
         other => Err(Failure::usage(&format!("there is no command `{other}`"))),
     }
+}
+
+fn none_of(args: &[String]) -> Result<(), Failure> {
+    args.first().map_or(Ok(()), |a| Err(Failure::usage(&format!("`{a}` is not understood here"))))
 }
 
 fn help() -> Result<(), Failure> {

@@ -113,7 +113,7 @@ impl Postgres {
             let row = crate::params![step.part, step.migration.number, step.migration.name, step.digest, step.at];
             session.execute("migrations", migration::WRITE_HISTORY, row).await?;
         }
-        session.commit().await
+        session.commit(None).await
     }
 }
 
@@ -127,6 +127,10 @@ impl Pool {
                 None => break,
             }
         }
+        self.connect().await
+    }
+
+    async fn connect(&self) -> Result<Link, StoreError> {
         let client = connect(&self.config).await?;
         client.batch_execute(&self.settings).await.map_err(|error| failure("settings", &error))?;
         Ok(Link { client, statements: HashMap::new() })
@@ -173,6 +177,9 @@ pub(crate) async fn run_once(config: &PostgresConfig, sql: &str) -> Result<(), S
     connect(config).await?.batch_execute(sql).await.map_err(|error| failure("run", &error))
 }
 
+/// A write that goes out with the commit: its name, its text, its parameters.
+pub(crate) type Last = (&'static str, &'static str, Vec<Value>);
+
 /// One transaction. Dropped without [`Session::commit`], it is rolled back by a task of its own.
 pub(crate) struct Session {
     held: Option<Held>,
@@ -193,7 +200,16 @@ impl Session {
         // The guard stands before BEGIN is sent: dropped while waiting for the answer, it rolls back.
         let held = Held { link, pool: Arc::clone(pool), permit };
         let mut session = Self { held: Some(held), runtime: Handle::current() };
-        session.script("begin", pool.begin).await?;
+        match session.script("begin", pool.begin).await {
+            // A connection that broke while it was idle; nothing was done on it yet.
+            Err(StoreError::Unavailable(_)) => {
+                if let Some(held) = &mut session.held {
+                    held.link = pool.connect().await?;
+                }
+                session.script("begin", pool.begin).await?;
+            }
+            begun => begun?,
+        }
         Ok(session)
     }
 
@@ -221,7 +237,8 @@ impl Session {
     ) -> Result<Outcome, StoreError> {
         let link = self.link()?;
         let statement = link.prepared(name, sql).await?;
-        link.rows(name, &statement, params).await
+        let done = link.rows(name, &statement, params).await;
+        link.judged(sql, done)
     }
 
     pub(crate) async fn execute(
@@ -233,7 +250,8 @@ impl Session {
         let link = self.link()?;
         let statement = link.prepared(name, sql).await?;
         let params = given(name, &statement, params)?;
-        let affected = link.client.execute(&statement, &params).await.map_err(|error| failure(name, &error))?;
+        let done = link.client.execute(&statement, &params).await.map_err(|error| failure(name, &error));
+        let affected = link.judged(sql, done)?;
         Ok(Outcome { name, rows: Vec::new(), affected })
     }
 
@@ -245,25 +263,50 @@ impl Session {
         self.link()?.client.prepare(sql).await.map(drop).map_err(|error| failure(name, &error))
     }
 
-    /// In a task of its own: dropping this future does not stop it.
-    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+    /// In a task of its own: dropping this future does not stop it. `last` is sent together with the commit.
+    pub(crate) async fn commit(mut self, last: Option<Last>) -> Result<(), StoreError> {
         let held = self.held.take().ok_or(StoreError::Aborted)?;
-        let task = self.runtime.spawn(async move { held.end("commit").await });
+        let task = self.runtime.spawn(async move {
+            match last {
+                Some(last) => held.end_with(last).await,
+                None => held.end("commit").await,
+            }
+        });
         task.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the commit was cut off".to_owned())))
     }
 }
 
 impl Held {
+    /// Sends a last write and the commit in one go; when the write fails, the server makes the commit a rollback.
+    async fn end_with(mut self, (name, sql, params): Last) -> Result<(), StoreError> {
+        let statement = self.link.prepared(name, sql).await?;
+        let params = given(name, &statement, &params)?;
+        let client = &self.link.client;
+        let (wrote, ended) = tokio::join!(client.execute(&statement, &params), self.ended("commit"));
+        wrote.map_err(|error| failure(name, &error))?;
+        ended?;
+        self.give_back();
+        Ok(())
+    }
+
     /// Ends the transaction; a connection that cannot is thrown away with it.
     async fn end(self, how: &'static str) -> Result<(), StoreError> {
-        let Self { link, pool, permit } = self;
-        link.client.batch_execute(how).await.map_err(|error| match failure(how, &error) {
+        self.ended(how).await?;
+        self.give_back();
+        Ok(())
+    }
+
+    async fn ended(&self, how: &'static str) -> Result<(), StoreError> {
+        self.link.client.batch_execute(how).await.map_err(|error| match failure(how, &error) {
             StoreError::TooSlow | StoreError::Busy => StoreError::Unavailable(error.to_string()),
             other => other,
-        })?;
+        })
+    }
+
+    fn give_back(self) {
+        let Self { link, pool, permit } = self;
         pool.idle.lock().unwrap_or_else(PoisonError::into_inner).push(link);
         drop(permit);
-        Ok(())
     }
 }
 
@@ -280,6 +323,14 @@ impl Drop for Session {
 }
 
 impl Link {
+    /// Forgets a statement that failed: its plan may belong to a table that was changed since.
+    fn judged<T>(&mut self, sql: &'static str, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        if done.is_err() {
+            self.statements.remove(sql);
+        }
+        done
+    }
+
     async fn prepared(&mut self, name: &str, sql: &'static str) -> Result<Statement, StoreError> {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
@@ -346,6 +397,8 @@ fn failure(query: &str, error: &tokio_postgres::Error) -> StoreError {
             StoreError::Constraint(told.constraint().map_or_else(|| told.message().to_owned(), str::to_owned))
         }
         "40001" | "40P01" | "55P03" => StoreError::Busy,
+        // "cached plan must not change result type": prepared again the next time.
+        "0A000" if told.message().starts_with("cached plan") => StoreError::Busy,
         "57014" => StoreError::TooSlow,
         "53300" | "57P01" | "57P02" | "57P03" | "25P03" | "25006" => StoreError::Unavailable(told.message().to_owned()),
         _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("58") => {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use vocabulary::{Timestamp, new_uuid};
 
 use crate::query::Outcome;
-use crate::{Answer, Bulk, Kind, List, Mark, Query, Scalar, Store, StoreError, Value, columns, params};
+use crate::{Answer, Bulk, Kind, List, Mark, Query, Scalar, Store, StoreError, Value, params};
 use crate::{postgres, sqlite};
 
 const SQL: &str = include_str!("sql/outbox.sql");
@@ -123,36 +123,38 @@ impl Transaction {
         if self.failed {
             return Err(StoreError::Aborted);
         }
-        let told = !self.told.is_empty();
-        if told {
-            self.write_told().await?;
-        }
+        let told = std::mem::take(&mut self.told);
+        let announced = !told.is_empty();
         let store = self.store.clone();
+        // Last of all, so that writers hold the head row's lock only while they commit.
         match self.session {
-            Session::Sqlite(session) => session.commit()?,
-            Session::Postgres(session) => session.commit().await?,
+            Session::Postgres(session) if announced => {
+                session
+                    .commit(Some((TELL.name(), TELL.sql(Kind::Postgres), numbered(Value::Int(length(&told)), told))))
+                    .await?;
+            }
+            Session::Postgres(session) => session.commit(None).await?,
+            Session::Sqlite(_) if announced => {
+                let count = length(&told);
+                let first = self.run(&TAKE_NUMBERS, params![count]).await?;
+                let first = first.ok_or_else(|| StoreError::Row("the outbox has no head row".to_owned()))?;
+                let numbers: Vec<i64> = (first..first.saturating_add(count)).collect();
+                self.bulk(&TELL, &numbered(numbers.into(), told)).await?;
+                self.end_in_place()?;
+            }
+            Session::Sqlite(_) => self.end_in_place()?,
         }
-        if told {
+        if announced {
             store.announce();
         }
         Ok(())
     }
 
-    /// Last of all, so that writers hold the head row's lock only while they commit.
-    async fn write_told(&mut self) -> Result<(), StoreError> {
-        let told = std::mem::take(&mut self.told);
-        let count = i64::try_from(told.len()).unwrap_or(i64::MAX);
-        let first = self.run(&TAKE_NUMBERS, params![count]).await?;
-        let first = first.ok_or_else(|| StoreError::Row("the outbox has no head row".to_owned()))?;
-        let (mut ids, mut subjects, mut payloads, mut times) = (vec![], vec![], vec![], vec![]);
-        for event in told {
-            ids.push(event.id);
-            subjects.push(event.subject);
-            payloads.push(event.payload);
-            times.push(event.at);
+    fn end_in_place(&self) -> Result<(), StoreError> {
+        match &self.session {
+            Session::Sqlite(session) => session.commit(),
+            Session::Postgres(_) => Err(StoreError::Aborted),
         }
-        let numbers: Vec<i64> = (first..first.saturating_add(count)).collect();
-        self.bulk(&TELL, columns![numbers, ids, subjects, payloads, times]).await.map(drop)
     }
 
     /// Prepares a text without running it. For [`crate::check`].
@@ -170,4 +172,20 @@ impl Transaction {
             Session::Postgres(session) => session.rows("dump", sql, &[]).await.map(|outcome| outcome.rows),
         }
     }
+}
+
+fn length(told: &[Event]) -> i64 {
+    i64::try_from(told.len()).unwrap_or(i64::MAX)
+}
+
+/// The parameters of `tell`: the numbers, or how many, and the events' columns.
+fn numbered(numbers: Value, told: Vec<Event>) -> Vec<Value> {
+    let (mut ids, mut subjects, mut payloads, mut times) = (vec![], vec![], vec![], vec![]);
+    for event in told {
+        ids.push(event.id);
+        subjects.push(event.subject);
+        payloads.push(event.payload);
+        times.push(event.at);
+    }
+    vec![numbers, ids.into(), subjects.into(), payloads.into(), times.into()]
 }

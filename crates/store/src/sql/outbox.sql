@@ -1,12 +1,15 @@
 -- name: take_numbers$
--- The first of $1 numbers. The row stays locked until the commit, so numbers are given in the order of commits.
+-- The first of $1 numbers (SQLite; PostgreSQL takes them in `tell`).
 update outbox_head set next = next + $1 where one = 1 returning next - $1;
 
 -- name: tell*! (sqlite)
 insert into outbox (seq, id, subject, payload, at) values ($1, $2, $3, $4, $5);
 -- name: tell*! (postgres)
+-- $1 events. The head row stays locked until the commit, so numbers are given in the order of commits.
+with head as (update outbox_head set next = next + $1 where one = 1 returning next - $1 as first)
 insert into outbox (seq, id, subject, payload, at)
-select * from unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::bigint[]);
+select (select first from head) + place - 1, id, subject, payload, at
+from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[]) with ordinality as given (id, subject, payload, at, place);
 
 -- name: outbox_batch
 -- The oldest $1 events.

@@ -27,6 +27,8 @@ const MOVE: Query<Affected> = Query::find(SQL, "move");
 const AMONG: Query<Many> = Query::find(SQL, "among");
 const ADD_THINGS: Query<Bulk> = Query::find(SQL, "add_things");
 const CLEAR: Query<Script> = Query::find(SQL, "clear");
+const GROW: Query<Script> = Query::find(SQL, "grow");
+const CUT_OTHERS: Query<Many> = Query::find(SQL, "cut_others");
 const FOREVER: Query<Scalar<i64>> = Query::find(SQL, "forever");
 
 /// Every database that can be tested here, open and empty.

@@ -233,6 +233,39 @@ async fn a_ping_is_true_while_the_database_is_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cut_the_idle_connections_is_found_again() {
+    for (_test, store) in stores().await.into_iter().filter(|(test, _)| test.kind() == store::Kind::Postgres) {
+        let mut writers = Vec::new();
+        for _ in 0..4 {
+            writers.push(store.begin().await.unwrap());
+        }
+        drop(writers);
+        let mut tx = store.begin().await.unwrap();
+        tx.run(&CUT_OTHERS, params![]).await.unwrap();
+        drop(tx);
+        for turn in 0..6 {
+            let mut tx = store.begin().await.unwrap();
+            add(&mut tx, &format!("{turn}"), 1).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(count(&store).await, turn + 1);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_changed_by_a_newer_program_is_read_after_one_more_try() {
+    for (_test, store) in stores().await {
+        store.read().await.unwrap().run(&ALL_THINGS, params![]).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        tx.run(&GROW, params![]).await.unwrap();
+        tx.commit().await.unwrap();
+        let first = store.read().await.unwrap().run(&ALL_THINGS, params![]).await;
+        assert!(matches!(first, Ok(_) | Err(StoreError::Busy)), "{first:?}");
+        store.read().await.unwrap().run(&ALL_THINGS, params![]).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_program_that_holds_the_file_is_told_as_busy() {
     let test = TestDatabase::sqlite().unwrap();
     let store = Store::open(&test.database, MIGRATIONS, Clock::system()).await.unwrap();

@@ -50,3 +50,11 @@ delete from things;
 with recursive numbers (n) as (select 1 union all select n + 1 from numbers) select count(*) from numbers;
 -- name: forever$ (postgres)
 select 1::bigint from pg_sleep(3600);
+
+-- name: grow#
+alter table things add column more text;
+
+-- name: cut_others (sqlite)
+select 1;
+-- name: cut_others (postgres)
+select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid();

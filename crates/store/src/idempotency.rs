@@ -41,7 +41,8 @@ pub struct OnceKey {
 
 impl Transaction {
     /// Whether this was done before. Two at once with one key: the second waits here for the first to end. When
-    /// [`Once::Fresh`], the key is taken as soon as this transaction commits.
+    /// [`Once::Fresh`], the key is taken as soon as this transaction commits; without [`Transaction::remember`] its reply
+    /// is the empty text.
     pub async fn once(&mut self, scope: &str, key: &str, digest: [u8; 32]) -> Result<Once, StoreError> {
         let now = self.now();
         if self.run(&CLAIM, params![scope, key, digest, now]).await? == 1 {

@@ -120,7 +120,8 @@ impl Store {
         self.0.announcements.send_replace(());
     }
 
-    /// Begins a transaction that may write. On SQLite it waits for the writer before it.
+    /// Begins a transaction that may write. On SQLite it waits for the writer before it, so never begin a second one
+    /// (nor call [`Store::audit_many`] and its like) while holding the first: it would end in [`StoreError::Busy`].
     pub async fn begin(&self) -> Result<Transaction, StoreError> {
         let session = match &self.0.backend {
             Backend::Sqlite(sqlite) => transaction::Session::Sqlite(sqlite.begin().await?),

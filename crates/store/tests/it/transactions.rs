@@ -42,6 +42,13 @@ async fn what_is_committed_stays_and_what_is_dropped_never_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_writer_waits_for_the_disk() {
+    for (_test, store) in stores().await {
+        assert_eq!(store.begin().await.unwrap().run(&DURABLE, params![]).await, Ok(Some(true)), "{:?}", store.kind());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_failed_statement_nothing_more_happens() {
     for (_test, store) in stores().await {
         let mut tx = store.begin().await.unwrap();

@@ -123,6 +123,10 @@ fn plain(message: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
     match message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: ")) {
         Some(rest) => match rest.rsplit_once(", expected ") {
+            Some((_, "u8" | "u16" | "u32" | "u64" | "usize")) => {
+                "must be a whole number, neither negative nor too large".into()
+            }
+            Some((_, "i8" | "i16" | "i32" | "i64" | "isize")) => "must be a whole number, not too large".into(),
             Some((_, expected)) => format!("must be {expected}"),
             None => "is of the wrong type".into(),
         },

@@ -1,0 +1,26 @@
+use aaa::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Ask {
+    id: u32,
+}
+
+impl Operation for Ask {
+    const ROUTE: Route = Route::get("shop", "/asks/{id}");
+    type Policy = Signed;
+    type Reply = Done;
+}
+
+#[derive(Clone)]
+struct Shop;
+
+async fn ask(_: Shop, call: Call<Ask, Shop>) -> Result<Done, Problem> {
+    let _ = call.object();
+    Ok(Done)
+}
+
+fn main() {
+    let _ = Api::<Shop>::listing().serve(ask);
+}

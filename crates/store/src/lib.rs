@@ -42,7 +42,7 @@ use vocabulary::{Chance, Clock};
 pub use database::{Database, Kind, PostgresConfig};
 pub use error::StoreError;
 pub use idempotency::{Once, OnceKey};
-pub use migration::Migration;
+pub use migration::{Migration, joined};
 pub use outbox::Told;
 pub use query::{Affected, Answer, Bulk, Many, Mark, Optional, Query, Scalar, Script};
 pub use transaction::Transaction;
@@ -67,7 +67,7 @@ enum Backend {
 
 impl Store {
     /// Opens a database, making the SQLite file when it is not there, and brings its tables up to date: the store's own
-    /// first, then `migrations`.
+    /// first, then `migrations`, part by part in the order in which they stand.
     pub async fn open(database: &Database, migrations: &[Migration], clock: Clock) -> Result<Self, StoreError> {
         Self::open_with(database, migrations, clock, None).await
     }

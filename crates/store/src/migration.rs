@@ -11,7 +11,9 @@ use crate::{Kind, StoreError};
 /// One step of a schema, for both databases. Written by [`crate::migration!`].
 #[derive(Clone, Copy, Debug)]
 pub struct Migration {
-    /// 1, 2, 3… without gaps.
+    /// Whose it is: a library that a service is built on numbers its steps apart from the service's own.
+    pub part: &'static str,
+    /// 1, 2, 3… without gaps within its part.
     pub number: u32,
     /// What it does, in a word or two.
     pub name: &'static str,
@@ -22,11 +24,16 @@ pub struct Migration {
 }
 
 /// A migration from two files: `migration!(1, "create", "sql/migrations/sqlite/0001_create.sql",
-/// "sql/migrations/postgres/0001_create.sql")`, paths as `include_str!` takes them.
+/// "sql/migrations/postgres/0001_create.sql")`, paths as `include_str!` takes them. A library that brings tables into its
+/// service's database names its part first: `migration!(part "ledger", 1, …)`.
 #[macro_export]
 macro_rules! migration {
     ($number:literal, $name:literal, $sqlite:literal, $postgres:literal $(,)?) => {
+        $crate::migration!(part "service", $number, $name, $sqlite, $postgres)
+    };
+    (part $part:literal, $number:literal, $name:literal, $sqlite:literal, $postgres:literal $(,)?) => {
         $crate::Migration {
+            part: $part,
             number: $number,
             name: $name,
             sqlite: include_str!($sqlite),
@@ -57,8 +64,9 @@ impl Migration {
 }
 
 /// The store's own tables, made before any service's.
-pub(crate) const OWN: &[Migration] =
-    &[migration!(1, "create", "sql/migrations/sqlite/0001_create.sql", "sql/migrations/postgres/0001_create.sql")];
+pub(crate) const OWN: &[Migration] = &[
+    migration!(part "store", 1, "create", "sql/migrations/sqlite/0001_create.sql", "sql/migrations/postgres/0001_create.sql"),
+];
 
 /// The table that remembers what ran, the same text for both.
 pub(crate) const HISTORY: &str = "create table if not exists migrations (
@@ -72,6 +80,26 @@ pub(crate) const HISTORY: &str = "create table if not exists migrations (
 pub(crate) const READ_HISTORY: &str = "select part, number, digest from migrations order by part, number";
 pub(crate) const WRITE_HISTORY: &str =
     "insert into migrations (part, number, name, digest, at) values ($1, $2, $3, $4, $5)";
+
+/// Two lists as one, for a service whose database also holds a library's tables: the library's go first.
+///
+/// ```
+/// use store::{Migration, joined};
+/// const LIBRARY: &[Migration] = &[];
+/// const OWN: &[Migration] = &[];
+/// pub const MIGRATIONS: &[Migration] = &joined::<{ LIBRARY.len() + OWN.len() }>(LIBRARY, OWN);
+/// # let _ = MIGRATIONS;
+/// ```
+pub const fn joined<const N: usize>(first: &[Migration], then: &[Migration]) -> [Migration; N] {
+    assert!(N == first.len() + then.len(), "the joined list is as long as both");
+    let mut all = [Migration { part: "", number: 0, name: "", sqlite: "", postgres: "" }; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { then[at - first.len()] };
+        at += 1;
+    }
+    all
+}
 
 /// What the database remembers of one migration.
 pub(crate) struct Applied {
@@ -96,9 +124,17 @@ pub(crate) fn plan<'a>(
     at: Timestamp,
 ) -> Result<Vec<Step<'a>>, StoreError> {
     let mut steps = Vec::new();
-    for (part, migrations) in [("store", OWN), ("service", service)] {
+    let all = || OWN.iter().chain(service);
+    // Each part where it first stands, and the service's even when it has no step, so that a newer database is seen.
+    let mut parts: Vec<&'static str> = Vec::new();
+    for part in all().map(|migration| migration.part).chain(["service"]) {
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    for part in parts {
         let mut known = 0_u32;
-        for migration in migrations {
+        for migration in all().filter(|migration| migration.part == part) {
             known = known.saturating_add(1);
             if migration.number != known {
                 let reason = format!("it should be number {known}: migrations are listed 1, 2, 3…");

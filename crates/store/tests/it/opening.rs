@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::*;
 
 const fn second(text: &'static str) -> Migration {
-    Migration { number: 2, name: "more", sqlite: text, postgres: text }
+    Migration { part: "service", number: 2, name: "more", sqlite: text, postgres: text }
 }
 
 const FIRST: Migration = migration!(1, "create", "sql/table.sqlite.sql", "sql/table.postgres.sql");
@@ -188,4 +188,29 @@ async fn a_server_without_tls_is_told_nothing() {
     bare.host(&config.host).port(config.port).user(&config.user).dbname(&config.database);
     bare.ssl_mode(tokio_postgres::config::SslMode::Disable);
     assert!(bare.connect(tokio_postgres::NoTls).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_numbers_its_steps_apart_from_the_service_it_serves() {
+    const LIBRARY: &[Migration] = &[Migration {
+        part: "library",
+        number: 1,
+        name: "shelves",
+        sqlite: "create table shelves (id bigint)",
+        postgres: "create table shelves (id bigint)",
+    }];
+    const BOTH: &[Migration] = &store::joined::<{ LIBRARY.len() + MIGRATIONS.len() }>(LIBRARY, MIGRATIONS);
+    for test in databases().await.unwrap() {
+        drop(Store::open(&test.database, BOTH, Clock::system()).await.unwrap());
+        let store = Store::open(&test.database, BOTH, Clock::system()).await.unwrap();
+        let tables = store.dump().await.unwrap();
+        assert!(tables.contains_key("shelves") && tables.contains_key("things"), "{tables:?}");
+        drop(store);
+        let mut grown = BOTH.to_vec();
+        grown.push(Migration { number: 2, name: "more", ..LIBRARY[0] });
+        grown[2].sqlite = "create table more (id bigint)";
+        grown[2].postgres = grown[2].sqlite;
+        let store = Store::open(&test.database, &grown, Clock::system()).await.unwrap();
+        assert!(store.dump().await.unwrap().contains_key("more"));
+    }
 }

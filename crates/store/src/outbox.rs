@@ -11,6 +11,7 @@ const SQL: &str = include_str!("sql/outbox.sql");
 const OUTBOX_BATCH: Query<Many> = Query::find(SQL, "outbox_batch");
 const OUTBOX_DONE: Query<Affected> = Query::find(SQL, "outbox_done");
 const OUTBOX_OLDEST: Query<Scalar<Timestamp>> = Query::find(SQL, "outbox_oldest");
+const OUTBOX_NEWEST: Query<Scalar<i64>> = Query::find(SQL, "outbox_newest");
 const AUDIT_SQL: &str = include_str!("sql/audit.sql");
 const AUDIT_ALL: Query<Bulk> = Query::find(AUDIT_SQL, "audit_all");
 
@@ -32,7 +33,12 @@ pub struct Told {
 impl Store {
     /// The oldest events, at most `limit`, in order.
     pub async fn outbox_batch(&self, limit: u32) -> Result<Vec<Told>, StoreError> {
-        let rows = self.read().await?.run(&OUTBOX_BATCH, params![limit]).await?;
+        self.outbox_after(0, limit).await
+    }
+
+    /// The oldest events that come after `seq`, at most `limit`, in order.
+    pub async fn outbox_after(&self, seq: i64, limit: u32) -> Result<Vec<Told>, StoreError> {
+        let rows = self.read().await?.run(&OUTBOX_BATCH, params![seq, limit]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Told {
@@ -57,6 +63,11 @@ impl Store {
     /// Since when the oldest event waits; `None` when none does.
     pub async fn outbox_oldest(&self) -> Result<Option<Timestamp>, StoreError> {
         self.read().await?.run(&OUTBOX_OLDEST, params![]).await
+    }
+
+    /// The number of the newest event that waits; `None` when none does.
+    pub async fn outbox_newest(&self) -> Result<Option<i64>, StoreError> {
+        self.read().await?.run(&OUTBOX_NEWEST, params![]).await
     }
 
     /// Changes after each commit of this process that told something. Events told by another process on the same

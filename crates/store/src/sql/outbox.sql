@@ -12,8 +12,8 @@ select (select first from head) + place - 1, id, subject, payload, at
 from unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[]) with ordinality as given (id, subject, payload, at, place);
 
 -- name: outbox_batch
--- The oldest $1 events.
-select seq, id, subject, payload, at from outbox order by seq limit $1;
+-- The oldest $2 events after $1.
+select seq, id, subject, payload, at from outbox where seq > $1 order by seq limit $2;
 
 -- name: outbox_done!
 -- Forgets what the journal has: everything up to $1.
@@ -22,3 +22,7 @@ delete from outbox where seq <= $1;
 -- name: outbox_oldest$
 -- Since when the oldest event waits.
 select at from outbox order by seq limit 1;
+
+-- name: outbox_newest$
+-- The number of the newest event that waits.
+select seq from outbox order by seq desc limit 1;

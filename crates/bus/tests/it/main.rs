@@ -1,0 +1,90 @@
+//! What every bus promises, on every database. Another kind of bus joins by a line in `buses`.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod conformance;
+
+use std::future::Future;
+use std::time::Duration;
+
+use bus::{Bus, Envelope, Failure};
+use store::Store;
+use store::testing::{TestDatabase, databases};
+use tokio::sync::mpsc;
+use vocabulary::{Clock, Timestamp};
+
+/// Fails a test that would otherwise wait for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Every kind of bus, fresh.
+fn buses() -> Vec<Bus> {
+    vec![Bus::in_process()]
+}
+
+/// A source with a database of its own, and a bus.
+struct World {
+    _database: TestDatabase,
+    store: Store,
+    bus: Bus,
+    clock: Clock,
+}
+
+/// Every kind of bus on every kind of database.
+async fn worlds() -> Vec<World> {
+    let mut worlds = Vec::new();
+    let kinds = buses().len();
+    for kind in 0..kinds {
+        for database in databases().await.unwrap() {
+            let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
+            let store = Store::open(&database.database, &[], clock.clone()).await.unwrap();
+            worlds.push(World { _database: database, store, bus: buses().remove(kind), clock });
+        }
+    }
+    worlds
+}
+
+/// Tells events numbered from `from`, a few in each transaction.
+async fn tell(store: &Store, subject: &str, numbers: std::ops::Range<u32>) {
+    for chunk in numbers.collect::<Vec<_>>().chunks(50) {
+        let mut tx = store.begin().await.unwrap();
+        for number in chunk {
+            tx.tell(subject, number.to_string());
+        }
+        tx.commit().await.unwrap();
+    }
+}
+
+/// What a subscriber took, as it came.
+struct Heard(mpsc::UnboundedReceiver<Envelope>);
+
+/// A subscriber that takes everything.
+fn listen(bus: &Bus, pattern: &'static str, name: &'static str) -> Heard {
+    let (tell, heard) = mpsc::unbounded_channel();
+    bus.subscribe(pattern, name, move |envelope| {
+        let sent = tell.send(envelope);
+        async move { sent.map_err(Failure::from) }
+    });
+    Heard(heard)
+}
+
+impl Heard {
+    async fn next(&mut self) -> Envelope {
+        in_time(self.0.recv()).await.unwrap()
+    }
+
+    /// The next `count` different events of `source`, without those that came twice.
+    async fn different(&mut self, source: &str, count: usize) -> Vec<Envelope> {
+        let mut seen: Vec<Envelope> = Vec::new();
+        while seen.len() < count {
+            let next = self.next().await;
+            if next.source == source && !seen.contains(&next) {
+                seen.push(next);
+            }
+        }
+        seen
+    }
+}
+
+async fn in_time<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.unwrap()
+}

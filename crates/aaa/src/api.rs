@@ -52,27 +52,38 @@ pub struct Gate {
 /// The operations of one service, being mounted.
 pub struct Api<S> {
     live: Option<(S, Gate)>,
-    router: Router,
+    own: Router,
+    shared: Router,
     entries: Vec<Entry>,
 }
 
-/// The mounted operations of one service: an axum router and the list of what it offers.
+/// The mounted operations of one service: axum routers and the list of what it offers.
 pub struct Module {
-    /// Answers the operations, and 404 or 405 problems for everything else.
+    /// The whole service: its operations, and 404 or 405 problems for everything else.
     pub router: Router,
+    /// Only the operations that no other service has, without fallback: to be merged with those of others.
+    pub own: Router,
     /// What is offered, in the order it was mounted.
     pub entries: Vec<Entry>,
+}
+
+/// Answers what no operation matches with 404 and 405 problems.
+pub fn closed(router: Router) -> Router {
+    router.fallback(|| async { Problem::not_found() }).method_not_allowed_fallback(|| async {
+        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed")
+            .detail("This path exists, with other methods.")
+    })
 }
 
 impl<S: Clone + Send + Sync + 'static> Api<S> {
     /// Begins to mount operations on `service`.
     pub fn new(service: S, gate: Gate) -> Self {
-        Self { live: Some((service, gate)), router: Router::new(), entries: Vec::new() }
+        Self { live: Some((service, gate)), own: Router::new(), shared: Router::new(), entries: Vec::new() }
     }
 
     /// Only lists what would be mounted: for the matrix and the OpenAPI document, without a running service.
     pub fn listing() -> Self {
-        Self { live: None, router: Router::new(), entries: Vec::new() }
+        Self { live: None, own: Router::new(), shared: Router::new(), entries: Vec::new() }
     }
 
     /// Mounts the operation that `handler` takes.
@@ -100,7 +111,9 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
                     (service.clone(), gate.clone(), Arc::clone(&fields), handler.clone());
                 async move { answer::<O, S, F, Fut, E>(service, &gate, &fields, handler, request).await }
             });
-            self.router = self.router.route(O::ROUTE.path, route);
+            // What every service has (health, version) names no service.
+            let router = if O::ROUTE.service.is_empty() { &mut self.shared } else { &mut self.own };
+            *router = std::mem::take(router).route(O::ROUTE.path, route);
         }
         self
     }
@@ -112,11 +125,8 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
 
     /// Closes the list: everything else is 404 or 405.
     pub fn finish(self) -> Module {
-        let router = self.router.fallback(|| async { Problem::not_found() }).method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed")
-                .detail("This path exists, with other methods.")
-        });
-        Module { router, entries: self.entries }
+        let router = closed(self.own.clone().merge(self.shared));
+        Module { router, own: self.own, entries: self.entries }
     }
 }
 

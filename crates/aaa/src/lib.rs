@@ -23,7 +23,7 @@ mod problem;
 mod reply;
 mod token;
 
-pub use api::{Api, Gate, Module};
+pub use api::{Api, Gate, Module, closed};
 pub use audit::{Audit, Decision};
 pub use call::{Call, Context, IdempotencyKey};
 pub use caller::{Caller, Directory, Transport};

@@ -58,7 +58,11 @@ impl Postgres {
         // Read once here so that a missing file is told at the start.
         Tls::read(config)?;
         let limit = limit.unwrap_or(READ_LIMIT).as_millis();
-        let reader = format!("set statement_timeout = {limit}; set idle_in_transaction_session_timeout = '60s'");
+        // Read-only whatever happens, so that BEGIN may travel with the first query.
+        let reader = format!(
+            "set statement_timeout = {limit}; set idle_in_transaction_session_timeout = '60s'; \
+             set default_transaction_read_only = on; set default_transaction_isolation = 'repeatable read'"
+        );
         let pool = |settings: String, begin| {
             let permits = Arc::new(Semaphore::new(config.connections));
             Arc::new(Pool { config: config.clone(), settings, begin, idle: Mutex::new(Vec::new()), permits })
@@ -70,11 +74,13 @@ impl Postgres {
     }
 
     pub(crate) async fn begin(&self) -> Result<Session, StoreError> {
-        Session::begin(&self.writers).await
+        let mut session = Session::take(&self.writers).await?;
+        session.begun().await?;
+        Ok(session)
     }
 
     pub(crate) async fn read(&self) -> Result<Session, StoreError> {
-        Session::begin(&self.readers).await
+        Session::take(&self.readers).await
     }
 
     /// Does the server answer, and would it take a write?
@@ -183,6 +189,7 @@ pub(crate) type Last = (&'static str, &'static str, Vec<Value>);
 /// One transaction. Dropped without [`Session::commit`], it is rolled back by a task of its own.
 pub(crate) struct Session {
     held: Option<Held>,
+    begun: bool,
     runtime: Handle,
 }
 
@@ -193,24 +200,46 @@ struct Held {
 }
 
 impl Session {
-    async fn begin(pool: &Arc<Pool>) -> Result<Self, StoreError> {
+    /// A connection on which nothing was sent yet.
+    async fn take(pool: &Arc<Pool>) -> Result<Self, StoreError> {
         let permit = timeout(QUEUE, Arc::clone(&pool.permits).acquire_owned()).await;
         let permit = permit.map_err(|_| StoreError::Busy)?.map_err(|_| StoreError::Busy)?;
         let link = pool.link().await?;
-        // The guard stands before BEGIN is sent: dropped while waiting for the answer, it rolls back.
         let held = Held { link, pool: Arc::clone(pool), permit };
-        let mut session = Self { held: Some(held), runtime: Handle::current() };
-        match session.script("begin", pool.begin).await {
-            // A connection that broke while it was idle; nothing was done on it yet.
-            Err(StoreError::Unavailable(_)) => {
-                if let Some(held) = &mut session.held {
-                    held.link = pool.connect().await?;
-                }
-                session.script("begin", pool.begin).await?;
-            }
-            begun => begun?,
+        Ok(Self { held: Some(held), begun: false, runtime: Handle::current() })
+    }
+
+    /// Sends BEGIN unless it was. The guard stands before: dropped while waiting for the answer, it rolls back.
+    async fn begun(&mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
         }
-        Ok(session)
+        let held = self.held.as_mut().ok_or(StoreError::Aborted)?;
+        match held.link.script("begin", held.pool.begin).await {
+            Err(StoreError::Unavailable(_)) => {
+                held.again().await?;
+                held.link.script("begin", held.pool.begin).await
+            }
+            begun => begun,
+        }
+    }
+
+    /// BEGIN and the first query in one go: half the waiting of a short read. For read-only sessions.
+    async fn first_rows(
+        &mut self,
+        name: &'static str,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Outcome, StoreError> {
+        self.begun = true;
+        let held = self.held.as_mut().ok_or(StoreError::Aborted)?;
+        match held.first_rows(name, sql, params).await {
+            Err(StoreError::Unavailable(_)) => {
+                held.again().await?;
+                held.first_rows(name, sql, params).await
+            }
+            done => done,
+        }
     }
 
     fn link(&mut self) -> Result<&mut Link, StoreError> {
@@ -223,6 +252,7 @@ impl Session {
         sql: &str,
         params: &[Value],
     ) -> Result<Outcome, StoreError> {
+        self.begun().await?;
         let link = self.link()?;
         let statement = link.client.prepare(sql).await.map_err(|error| failure(name, &error))?;
         link.rows(name, &statement, params).await
@@ -235,6 +265,9 @@ impl Session {
         sql: &'static str,
         params: &[Value],
     ) -> Result<Outcome, StoreError> {
+        if !self.begun {
+            return self.first_rows(name, sql, params).await;
+        }
         let link = self.link()?;
         let statement = link.prepared(name, sql).await?;
         let done = link.rows(name, &statement, params).await;
@@ -247,6 +280,7 @@ impl Session {
         sql: &'static str,
         params: &[Value],
     ) -> Result<Outcome, StoreError> {
+        self.begun().await?;
         let link = self.link()?;
         let statement = link.prepared(name, sql).await?;
         let params = given(name, &statement, params)?;
@@ -256,15 +290,18 @@ impl Session {
     }
 
     pub(crate) async fn script(&mut self, name: &str, sql: &str) -> Result<(), StoreError> {
-        self.link()?.client.batch_execute(sql).await.map_err(|error| failure(name, &error))
+        self.begun().await?;
+        self.link()?.script(name, sql).await
     }
 
     pub(crate) async fn prepare(&mut self, name: &str, sql: &str) -> Result<(), StoreError> {
+        self.begun().await?;
         self.link()?.client.prepare(sql).await.map(drop).map_err(|error| failure(name, &error))
     }
 
     /// In a task of its own: dropping this future does not stop it. `last` is sent together with the commit.
     pub(crate) async fn commit(mut self, last: Option<Last>) -> Result<(), StoreError> {
+        self.begun().await?;
         let held = self.held.take().ok_or(StoreError::Aborted)?;
         let task = self.runtime.spawn(async move {
             match last {
@@ -277,12 +314,34 @@ impl Session {
 }
 
 impl Held {
+    /// Another connection in place of one that broke while it was idle. Only while nothing was done on it.
+    async fn again(&mut self) -> Result<(), StoreError> {
+        self.link = self.pool.connect().await?;
+        Ok(())
+    }
+
+    async fn first_rows(
+        &mut self,
+        name: &'static str,
+        sql: &'static str,
+        params: &[Value],
+    ) -> Result<Outcome, StoreError> {
+        let statement = self.link.prepared(name, sql).await?;
+        let (begun, done) = tokio::join!(
+            biased;
+            self.link.script("begin", self.pool.begin),
+            self.link.rows(name, &statement, params)
+        );
+        begun?;
+        self.link.judged(sql, done)
+    }
+
     /// Sends a last write and the commit in one go; when the write fails, the server makes the commit a rollback.
     async fn end_with(mut self, (name, sql, params): Last) -> Result<(), StoreError> {
         let statement = self.link.prepared(name, sql).await?;
         let params = given(name, &statement, &params)?;
         let client = &self.link.client;
-        let (wrote, ended) = tokio::join!(client.execute(&statement, &params), self.ended("commit"));
+        let (wrote, ended) = tokio::join!(biased; client.execute(&statement, &params), self.ended("commit"));
         wrote.map_err(|error| failure(name, &error))?;
         ended?;
         self.give_back();
@@ -313,6 +372,10 @@ impl Held {
 impl Drop for Session {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
+            if !self.begun {
+                held.give_back();
+                return;
+            }
             self.runtime.spawn(async move {
                 if let Err(error) = held.end("rollback").await {
                     tracing::debug!(%error, "a connection was thrown away instead of rolled back");
@@ -323,6 +386,10 @@ impl Drop for Session {
 }
 
 impl Link {
+    async fn script(&self, name: &str, sql: &str) -> Result<(), StoreError> {
+        self.client.batch_execute(sql).await.map_err(|error| failure(name, &error))
+    }
+
     /// Forgets a statement that failed: its plan may belong to a table that was changed since.
     fn judged<T>(&mut self, sql: &'static str, done: Result<T, StoreError>) -> Result<T, StoreError> {
         if done.is_err() {

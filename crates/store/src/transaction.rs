@@ -15,6 +15,9 @@ const SQL: &str = include_str!("sql/outbox.sql");
 const TAKE_NUMBERS: Query<Scalar<i64>> = Query::find(SQL, "take_numbers");
 const TELL: Query<Bulk> = Query::find(SQL, "tell");
 
+/// How long the events of one transaction may be together, in bytes.
+const TOLD_LIMIT: usize = 64 << 20;
+
 /// A transaction: from [`Store::begin`] it may write, from [`Store::read`] it sees one snapshot.
 pub struct Transaction {
     store: Store,
@@ -125,6 +128,9 @@ impl Transaction {
         }
         let told = std::mem::take(&mut self.told);
         let announced = !told.is_empty();
+        if told.iter().map(|event| event.payload.len()).fold(0, usize::saturating_add) > TOLD_LIMIT {
+            return Err(StoreError::Row("the events of one transaction are longer than 64 MiB".to_owned()));
+        }
         let store = self.store.clone();
         // Last of all, so that writers hold the head row's lock only while they commit.
         match self.session {

@@ -247,6 +247,7 @@ async fn a_server_that_cut_the_idle_connections_is_found_again() {
             writers.push(store.begin().await.unwrap());
         }
         drop(writers);
+        assert_eq!(count(&store).await, 0);
         let mut tx = store.begin().await.unwrap();
         tx.run(&CUT_OTHERS, params![]).await.unwrap();
         drop(tx);

@@ -29,7 +29,7 @@ const PING: Duration = Duration::from_secs(2);
 
 const WRITER: &str = "set synchronous_commit = on; set enable_seqscan = off; set plan_cache_mode = force_generic_plan; \
                       set statement_timeout = '30s'; set lock_timeout = '10s'; set idle_in_transaction_session_timeout = '60s'";
-/// Seven as an advisory lock has no meaning but that every process here asks for the same.
+/// The number means nothing but that every process of this program asks for the same lock.
 const MIGRATION_LOCK: &str = "set local statement_timeout = 0; set local lock_timeout = 0; \
                               select pg_advisory_xact_lock(7115117399)";
 

@@ -159,6 +159,8 @@ actions! {
     TransferExpired = "TRANSFER_EXPIRED",
     /// Money arrived by a transfer from somebody else.
     TransferReceived = "TRANSFER_RECEIVED",
+    /// A service told something that the journal could not read; it is kept as it came.
+    EventUnreadable = "EVENT_UNREADABLE",
 }
 
 /// Something that happened, told to the journal on `log.<audience>.<level>`.

@@ -1,0 +1,104 @@
+//! The command line, as `--help` shows it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A bank that anyone can run.
+///
+/// `guichet up --demo` starts one with people, accounts and months of history; open the address it prints.
+#[derive(Parser)]
+#[command(name = "guichet", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole bank in this process
+    #[command(after_help = "Examples:\n  guichet up --demo\n  guichet up --data-dir /var/lib/guichet --listen 0.0.0.0:8443 --host bank.example.org")]
+    Up(Up),
+    /// List every operation and who may call it
+    Routes {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the OpenAPI 3.1 document of the API
+    Openapi,
+    /// People, from the command line
+    #[command(subcommand)]
+    Users(Users),
+}
+
+/// Where a bank keeps its data: the same for every command.
+#[derive(Args, Clone)]
+pub(crate) struct Place {
+    /// A TOML file with the settings below and the bank's name and codes
+    #[arg(long, value_name = "FILE", env = "GUICHET_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where keys and databases are kept [default: guichet-data]
+    #[arg(long, value_name = "DIR", env = "GUICHET_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Keep the databases on PostgreSQL: an address with {service} in its database name, such as
+    /// postgres://guichet@db:5432/guichet_{service}?sslrootcert=ca.pem&sslcert=me.pem&sslkey=me-key.pem
+    #[arg(long, value_name = "URL", env = "GUICHET_DATABASE")]
+    pub(crate) database: Option<String>,
+}
+
+#[derive(Args, Clone)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Fill an empty bank with people, accounts and months of history
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Where to serve HTTPS; port 0 takes a free one [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "GUICHET_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// A further name or address that browsers use for this bank; goes into its certificate
+    #[arg(long, value_name = "NAME", env = "GUICHET_HOST", value_delimiter = ',')]
+    pub(crate) host: Vec<String>,
+    /// Print one line of JSON on stdout once it serves: url, ca, `data_dir`, people
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Users {
+    /// Create a person who may sign in at once; the bank must not be running on the same data directory
+    Create(CreateUser),
+}
+
+#[derive(Args)]
+pub(crate) struct CreateUser {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// What they do here
+    #[arg(long)]
+    pub(crate) role: RoleName,
+    /// The name to sign in with
+    #[arg(long)]
+    pub(crate) login: String,
+    /// Their e-mail address
+    #[arg(long)]
+    pub(crate) email: String,
+    /// First name
+    #[arg(long)]
+    pub(crate) first_name: String,
+    /// Last name
+    #[arg(long)]
+    pub(crate) last_name: String,
+    /// A file with the password on its first line; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum RoleName {
+    Member,
+    Agent,
+    Superuser,
+}

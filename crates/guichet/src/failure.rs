@@ -1,0 +1,57 @@
+//! Why a command did not do what it was asked, in words for the person at the keyboard.
+
+use std::io;
+use std::path::Path;
+
+use aaa::Problem;
+use chassis::ListenerError;
+use pki::PkiError;
+use store::StoreError;
+
+/// A command that failed: what is wrong, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A setting is wrong.
+    #[error("{0}")]
+    Settings(String),
+    /// A file or directory cannot be used.
+    #[error("cannot {what} {path}: {why}")]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: String,
+        /// What the system said.
+        why: String,
+    },
+    /// Another process has the data directory.
+    #[error("the data directory {0} is in use by another guichet: stop that one, or choose another directory with --data-dir")]
+    Locked(String),
+    /// The listener could not begin.
+    #[error(transparent)]
+    Listener(#[from] ListenerError),
+    /// Keys or certificates.
+    #[error(transparent)]
+    Pki(#[from] PkiError),
+    /// A database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A service refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The runtime.
+    #[error("the system refused: {0}")]
+    System(#[from] io::Error),
+}
+
+impl Failure {
+    pub(crate) fn file(what: &'static str, path: &Path, why: &io::Error) -> Self {
+        Self::File { what, path: path.display().to_string(), why: why.to_string() }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem.to_string())
+    }
+}

@@ -1,0 +1,248 @@
+//! The services, wired together in one process. It decides nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aaa::{Directory, Entry, Gate, Hasher, Module, Revocation, Transport, Verifier, closed};
+use axum::Router;
+use axum::routing::get;
+use bank::{Bank, BankConfig};
+use bus::{Bus, Relay};
+use chassis::{AuditLog, Health, Ready, Truth};
+use contracts::events::AUTH_REVOKED;
+use identity::{Identity, SigningKey};
+use journal::Journal;
+use monitor::Monitor;
+use store::Store;
+use vocabulary::{Chance, Clock};
+use web::Web;
+
+use crate::Failure;
+use crate::settings::Databases;
+
+/// What the services are made of.
+pub struct Plan {
+    /// Where their stores are.
+    pub databases: Databases,
+    /// Where the key that signs access tokens is kept.
+    pub key: std::path::PathBuf,
+    /// Which bank it is.
+    pub bank: BankConfig,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub chance: Chance,
+}
+
+/// A whole bank in one process, without a listener.
+pub struct House {
+    /// Reaches every service by its operations.
+    pub directory: Directory,
+    /// Answers everything under the bank's one origin.
+    pub router: Router,
+    /// People; also used by the command line.
+    pub identity: Identity,
+    /// The audit logs, one for each store.
+    audits: Vec<AuditLog>,
+    stores: Vec<(&'static str, Store)>,
+    relays: Vec<Arc<Relay>>,
+    bank: Bank,
+    monitor: Monitor,
+}
+
+/// Passwords hashed at a time: each takes 19 MiB and a core.
+const HASHES_AT_ONCE: usize = 2;
+/// How often what ended by itself is cleaned up.
+const CLEANING: Duration = Duration::from_mins(1);
+/// How long a stop waits for the last events to reach the journal; what is left is told at the next start.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+impl House {
+    /// Opens the stores, bringing them up to date, and wires the services.
+    pub async fn open(plan: Plan) -> Result<Self, Failure> {
+        let Plan { databases, key, bank: config, clock, chance } = plan;
+        let open = async |service: &'static str, migrations: &[store::Migration]| -> Result<Store, Failure> {
+            Ok(Store::open(&databases.of(service)?, migrations, clock.clone()).await?)
+        };
+        let people = open(contracts::identity::SERVICE, identity::MIGRATIONS).await?;
+        let money = open(contracts::bank::SERVICE, bank::MIGRATIONS).await?;
+        let memory = open(contracts::journal::SERVICE, journal::MIGRATIONS).await?;
+
+        let key = SigningKey::open_or_create(&key, &chance).map_err(|error| Failure::Settings(error.to_string()))?;
+        let hasher = Hasher::new(HASHES_AT_ONCE, chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
+        let (bus, directory) = (Bus::in_process(), Directory::default());
+        let verifier = Verifier::new(identity::ISSUER, identity::ISSUER, clock.clone());
+
+        let journal = Journal::new(memory.clone());
+        journal.subscribe(&bus);
+        hear_revocations(&bus, &verifier);
+        // Relays begin when everybody has subscribed.
+        let relay = |source, store: &Store| Arc::new(Relay::start(store.clone(), source, bus.clone()));
+        let relays = vec![relay(contracts::identity::SERVICE, &people), relay(contracts::bank::SERVICE, &money)];
+
+        let identity = new_identity(&people, &key, hasher, &directory, &chance, &relays)?;
+        verifier.trust(&identity.jwks());
+        for revocation in identity.recent_revocations().await.map_err(aaa::Problem::from)? {
+            verifier.revoke(&revocation);
+        }
+        let bank = Bank::new(money.clone(), config, chance.clone()).await.map_err(aaa::Problem::from)?;
+        let monitor = Monitor::new(directory.clone(), clock.clone(), SERVICES.to_vec());
+
+        let stores = vec![
+            (contracts::identity::SERVICE, people),
+            (contracts::bank::SERVICE, money),
+            (contracts::journal::SERVICE, memory),
+        ];
+        let audits: Vec<_> = stores.iter().map(|(_, store)| AuditLog::start(store.clone(), chance.clone())).collect();
+        let gate = |audit: Arc<dyn aaa::Audit>| Gate { verifier: verifier.clone(), audit, clock: clock.clone(), chance: chance.clone() };
+        let audit = |index: usize| -> Arc<dyn aaa::Audit> {
+            audits.get(index).map_or_else(|| Arc::new(()) as Arc<dyn aaa::Audit>, |log| Arc::new(log.clone()))
+        };
+        let modules = [
+            (contracts::identity::SERVICE, identity.clone().module(gate(audit(0)))),
+            (contracts::bank::SERVICE, bank.clone().module(gate(audit(1)))),
+            (contracts::journal::SERVICE, journal.module(gate(audit(2)))),
+            (contracts::monitor::SERVICE, monitor.clone().module(gate(Arc::new(())))),
+        ];
+        let router = origin(modules, &directory, gate(Arc::new(())), Web::new(directory.clone(), clock, chance));
+        Ok(Self { directory, router, identity, audits, stores, relays, bank, monitor })
+    }
+
+    /// Begins what runs by itself: the monitor's rounds, requests that expire, sessions that ended.
+    pub fn begin(&self) {
+        self.monitor.start();
+        let (bank, identity) = (self.bank.clone(), self.identity.clone());
+        tokio::spawn(async move {
+            let mut rounds = tokio::time::interval(CLEANING);
+            loop {
+                rounds.tick().await;
+                if let Err(error) = bank.expire_due().await {
+                    tracing::warn!(error = %aaa::Problem::from(error), "requests could not be expired");
+                }
+                if let Err(error) = identity.forget_ended().await {
+                    tracing::warn!(error = %aaa::Problem::from(error), "ended sessions could not be forgotten");
+                }
+            }
+        });
+    }
+
+    /// Each service's store, for checks that look at everything.
+    pub fn stores(&self) -> &[(&'static str, Store)] {
+        &self.stores
+    }
+
+    /// Waits until everything told so far stands in the journal and every decision in the audit log.
+    pub async fn settle(&self) {
+        for relay in &self.relays {
+            relay.flushed(LAST_WORDS).await;
+        }
+        for audit in &self.audits {
+            audit.flush().await;
+        }
+    }
+
+    /// Finishes what is under way. Nothing acknowledged depends on it.
+    pub async fn close(self) {
+        self.bank.stop().await;
+        self.settle().await;
+    }
+}
+
+/// The services of a bank, as the monitor asks them.
+const SERVICES: [&str; 4] =
+    [contracts::identity::SERVICE, contracts::bank::SERVICE, contracts::journal::SERVICE, contracts::monitor::SERVICE];
+
+/// Every operation of every service, from the declarations.
+pub fn operations() -> Vec<Entry> {
+    [identity::operations(), bank::operations(), journal::operations(), monitor::operations()]
+        .into_iter()
+        .flatten()
+        .filter(|entry| !entry.route.service().is_empty())
+        .chain(chassis::common(aaa::Api::<Whole>::listing()).entries())
+        .collect()
+}
+
+/// The OpenAPI document of the bank.
+pub fn openapi() -> serde_json::Value {
+    aaa::openapi_document("Guichet", env!("CARGO_PKG_VERSION"), &operations())
+}
+
+fn new_identity(
+    store: &Store,
+    key: &SigningKey,
+    hasher: Hasher,
+    directory: &Directory,
+    chance: &Chance,
+    relays: &[Arc<Relay>],
+) -> Result<Identity, Failure> {
+    let relays = relays.to_vec();
+    let delivered: identity::Delivered = Arc::new(move |within| {
+        let relay = relays.first().cloned();
+        Box::pin(async move {
+            if let Some(relay) = relay {
+                relay.flushed(within).await;
+            }
+        })
+    });
+    let made = Identity::new(store.clone(), key, hasher, directory.clone(), chance.clone(), delivered);
+    Ok(made.map_err(aaa::Problem::from)?)
+}
+
+fn hear_revocations(bus: &Bus, verifier: &Verifier) {
+    let verifier = verifier.clone();
+    bus.subscribe(AUTH_REVOKED, "verifier", move |envelope| {
+        let verifier = verifier.clone();
+        async move {
+            let revocation: Revocation = serde_json::from_str(&envelope.payload)?;
+            verifier.revoke(&revocation);
+            Ok(())
+        }
+    });
+}
+
+/// Everything under one origin: the API of each service, health of the whole, the document, and the pages.
+fn origin<const N: usize>(modules: [(&'static str, Module); N], directory: &Directory, gate: Gate, web: Web) -> Router {
+    let whole = chassis::common(aaa::Api::new(Whole(directory.clone()), gate)).finish();
+    let mut api = Router::new();
+    for path in ["/health/live", "/health/ready", "/health/truths", "/version"] {
+        api = api.route_service(path, whole.router.clone());
+    }
+    for (service, module) in modules {
+        api = api.merge(module.own);
+        directory.set(service, Transport::in_process(module.router));
+    }
+    let document = axum::Json(openapi());
+    let nowhere = closed(Router::new());
+    closed(api.route("/api/openapi.json", get(move || async move { document })).route_service("/api/{*rest}", nowhere))
+        .fallback_service(web.router())
+}
+
+/// The process as a whole: well when each of its services is.
+#[derive(Clone)]
+struct Whole(Directory);
+
+impl Health for Whole {
+    async fn ready(&self) -> Result<(), String> {
+        for service in SERVICES {
+            self.0.caller().at(service).call(Ready {}).await.map_err(|problem| format!("{service}: {problem}"))?;
+        }
+        Ok(())
+    }
+
+    async fn truths(&self) -> Vec<Truth> {
+        let mut truths = Vec::new();
+        for service in SERVICES {
+            match self.0.caller().at(service).call(chassis::GetTruths {}).await {
+                Ok(told) => truths.extend(told.into_iter().map(|it| Truth::new(format!("{service}: {}", it.name), it.holds))),
+                Err(_) => truths.push(Truth::new(format!("{service}: answers"), false)),
+            }
+        }
+        truths
+    }
+}
+
+/// Where the signing key is kept in a data directory.
+pub fn signing_key(data_dir: &Path) -> std::path::PathBuf {
+    data_dir.join("identity").join("signing.key")
+}

@@ -1,0 +1,47 @@
+//! The binary's parts: command line, settings, and the wiring of the services. No rule of its own.
+//!
+//! A library only so that tests can build a whole bank in their own process.
+#![warn(missing_docs)]
+
+mod cli;
+mod data_dir;
+mod demo;
+mod failure;
+mod house;
+mod settings;
+mod up;
+mod users;
+
+use clap::Parser;
+
+pub use failure::Failure;
+pub use house::{House, Plan, openapi, operations, signing_key};
+pub use settings::{Databases, Settings};
+
+use cli::{Cli, Command, Users};
+
+/// Runs the command line of this process.
+pub async fn run() -> Result<(), Failure> {
+    match Cli::parse().command {
+        Command::Up(arguments) => up::run(arguments).await,
+        Command::Routes { json: false } => say(&aaa::table(&operations())),
+        Command::Routes { json: true } => say_json(&operations()),
+        Command::Openapi => say_json(&openapi()),
+        Command::Users(Users::Create(arguments)) => users::create(arguments).await,
+    }
+}
+
+/// Results go to standard output, and nothing else does. A reader that went away is no failure.
+fn say(text: &str) -> Result<(), Failure> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn say_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(std::io::Error::other)?;
+    say(&format!("{text}\n"))
+}

@@ -1,0 +1,130 @@
+//! What an operator can set: flags over environment over file over defaults. Unknown keys are refused.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use bank::BankConfig;
+use serde::Deserialize;
+use store::Database;
+use vocabulary::{Bic, Currency};
+
+use crate::Failure;
+use crate::cli::{Place, Up};
+
+/// The file, as it is written. Every key is optional.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data_dir: Option<PathBuf>,
+    database: Option<String>,
+    listen: Option<SocketAddr>,
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    bank: BankFile,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct BankFile {
+    name: Option<String>,
+    bank_code: Option<String>,
+    branch_code: Option<String>,
+    bic: Option<Bic>,
+    currencies: Option<Vec<Currency>>,
+}
+
+/// Everything set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where keys and databases are kept.
+    pub data_dir: PathBuf,
+    /// Where the services' stores are.
+    pub databases: Databases,
+    /// Where HTTPS is served.
+    pub listen: SocketAddr,
+    /// Names and addresses of the certificate, beside localhost and the address listened on.
+    pub hosts: Vec<String>,
+    /// Which bank it is.
+    pub bank: BankConfig,
+}
+
+/// One database for each service.
+#[derive(Clone, Debug)]
+pub enum Databases {
+    /// SQLite files in a directory.
+    Directory(PathBuf),
+    /// A database address with `{service}` in it.
+    Template(String),
+}
+
+impl Databases {
+    /// The database of `service`.
+    pub fn of(&self, service: &str) -> Result<Database, Failure> {
+        match self {
+            Self::Directory(path) => Ok(Database::Sqlite { path: path.join(format!("{service}.sqlite")) }),
+            Self::Template(template) => Ok(template.replace("{service}", service).parse()?),
+        }
+    }
+}
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8443);
+
+impl Settings {
+    pub(crate) fn of_up(up: &Up) -> Result<Self, Failure> {
+        let mut settings = Self::of_place(&up.place)?;
+        settings.listen = up.listen.unwrap_or(settings.listen);
+        settings.hosts.extend(up.host.iter().cloned());
+        Ok(settings)
+    }
+
+    pub(crate) fn of_place(place: &Place) -> Result<Self, Failure> {
+        let file = place.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let data_dir = place.data_dir.clone().or(file.data_dir).unwrap_or_else(|| "guichet-data".into());
+        let data_dir = std::path::absolute(&data_dir).map_err(|error| Failure::file("use", &data_dir, &error))?;
+        let databases = match place.database.clone().or(file.database) {
+            Some(template) if template.contains("{service}") => Databases::Template(template),
+            Some(_) => {
+                return Err(Failure::Settings(
+                    "the database address needs {service} in its database name: every service has a database of its own".into(),
+                ));
+            }
+            None => Databases::Directory(data_dir.clone()),
+        };
+        let usual = BankConfig::example().map_err(|error| Failure::Settings(error.to_string()))?;
+        let bank = BankConfig {
+            name: file.bank.name.unwrap_or(usual.name),
+            bank_code: file.bank.bank_code.unwrap_or(usual.bank_code),
+            branch_code: file.bank.branch_code.unwrap_or(usual.branch_code),
+            bic: file.bank.bic.unwrap_or(usual.bic),
+            currencies: file.bank.currencies.unwrap_or(usual.currencies),
+        };
+        Ok(Self { data_dir, databases, listen: file.listen.unwrap_or(DEFAULT_LISTEN), hosts: file.hosts, bank })
+    }
+}
+
+fn read(path: &Path) -> Result<File, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::file("read the configuration", path, &error))?;
+    toml::from_str(&text).map_err(|error| {
+        Failure::Settings(format!("the configuration {} has a mistake:\n{}", path.display(), error.to_string().trim_end()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = toml::from_str::<File>("lisen = \"127.0.0.1:1\"").err().unwrap().to_string();
+        assert!(error.contains("lisen"), "{error}");
+        let file: File = toml::from_str("[bank]\nname = \"Crédit du Port\"\ncurrencies = [\"EUR\"]").unwrap();
+        assert_eq!(file.bank.name.as_deref(), Some("Crédit du Port"));
+    }
+
+    #[test]
+    fn each_service_has_a_database_of_its_own() {
+        let databases = Databases::Directory("/d".into());
+        assert!(matches!(databases.of("bank").unwrap(), Database::Sqlite { path } if path == Path::new("/d/bank.sqlite")));
+    }
+}

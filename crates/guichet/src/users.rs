@@ -1,0 +1,62 @@
+//! `guichet users`: people made from the command line, through the same rules as any other.
+
+use std::io::Read;
+use std::path::Path;
+
+use aaa::{Password, Problem};
+use contracts::identity::UserState;
+use contracts::roles::Role;
+use identity::NewPerson;
+use vocabulary::{Chance, Clock};
+
+use crate::cli::{CreateUser, RoleName};
+use crate::house::{House, Plan, signing_key};
+use crate::settings::Settings;
+use crate::{Failure, data_dir, say};
+
+pub(crate) async fn create(arguments: CreateUser) -> Result<(), Failure> {
+    let settings = Settings::of_place(&arguments.place)?;
+    let person = NewPerson {
+        login: read("--login", &arguments.login)?,
+        password: password(&arguments.password_file)?,
+        email: read("--email", &arguments.email)?,
+        first_name: read("--first-name", &arguments.first_name)?,
+        last_name: read("--last-name", &arguments.last_name)?,
+        language: contracts::identity::Language::default(),
+    };
+    let role = match arguments.role {
+        RoleName::Member => Role::Member,
+        RoleName::Agent => Role::Agent,
+        RoleName::Superuser => Role::Superuser,
+    };
+    let _lock = data_dir::take(&settings.data_dir)?;
+    let house = House::open(Plan {
+        databases: settings.databases,
+        key: signing_key(&settings.data_dir),
+        bank: settings.bank,
+        clock: Clock::system(),
+        chance: Chance::system(),
+    })
+    .await?;
+    let made = house.identity.create_person(person, role, UserState::Active).await.map_err(Problem::from);
+    house.close().await;
+    let user = made?;
+    say(&format!("{} {} was created.\n", role.name(), user.login))
+}
+
+fn read<T: std::str::FromStr<Err: std::fmt::Display>>(flag: &str, text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|error| Failure::Settings(format!("{flag} {error}")))
+}
+
+/// The first line of the file; never from the command line, which others can read.
+fn password(path: &Path) -> Result<Password, Failure> {
+    let failed = |error: std::io::Error| Failure::file("read the password from", path, &error);
+    let mut text = String::new();
+    if path == Path::new("-") {
+        std::io::stdin().take(4096).read_to_string(&mut text).map_err(failed)?;
+    } else {
+        std::fs::File::open(path).map_err(failed)?.take(4096).read_to_string(&mut text).map_err(failed)?;
+    }
+    let line = text.lines().next().unwrap_or("").to_owned();
+    line.try_into().map_err(|error| Failure::Settings(format!("the password {error}")))
+}

@@ -11,7 +11,7 @@ use crate::rules::{Balance, Command, HeldFunds, HoldState, Refusal};
 
 /// A working set: the balances and holds that some commands need. Loaded in a transaction, changed here, saved in the
 /// same transaction.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Book {
     pub(crate) balances: HashMap<AccountId, Leaf<Balance>>,
     pub(crate) holds: HashMap<HoldId, Leaf<HeldFunds>>,

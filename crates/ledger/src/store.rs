@@ -11,7 +11,8 @@ use vocabulary::{AccountId, Currency, HoldId, Money, Timestamp, TransferId};
 use crate::book::{Book, Ink, Leaf};
 use crate::rules::{Balance, HeldFunds};
 
-/// The ledger's tables, to be given to [`store::Store::open`] before those of the service that owns the ledger.
+/// The ledger's tables, to be given to [`store::Store::open`] before those of the service that owns the ledger:
+/// [`store::joined`] makes one list of both.
 pub const MIGRATIONS: &[Migration] = &[store::migration!(
     part "ledger",
     1,

@@ -1,0 +1,120 @@
+//! The chassis through its public door: a real listener with a real certificate, and a real store.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use aaa::{Audit, Decision};
+use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::routing::get;
+use chassis::{AuditLog, Listener, ListenerError, Shutdown};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::TokioIo;
+use store::{Database, Store};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio_rustls::TlsConnector;
+use vocabulary::{Chance, Clock};
+
+struct Served {
+    address: SocketAddr,
+    ca: String,
+    shutdown: Shutdown,
+    task: tokio::task::JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+async fn serve(router: Router) -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, chance) = (Clock::system(), Chance::system());
+    let (authority, _) = pki::Authority::open_or_create(&folder.path().join("tls"), "Test", &clock, &chance).unwrap();
+    let identity = authority.issue(&pki::Request::https(["localhost"]), &clock, &chance).unwrap().identity().unwrap();
+    let tls = Arc::new(pki::server_config(&identity, None, &clock).unwrap());
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let (address, shutdown) = (listener.address(), Shutdown::default());
+    let task = tokio::spawn(listener.serve(router, tls, shutdown.clone()));
+    Served { address, ca: authority.certificate_pem().to_owned(), shutdown, task, _folder: folder }
+}
+
+async fn ask(served: &Served, path: &str) -> (StatusCode, String) {
+    let mut config = pki::client_config(&served.ca, None, &Clock::system()).unwrap();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let stream = TcpStream::connect(served.address).await.unwrap();
+    let tls = TlsConnector::from(Arc::new(config)).connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tls)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get(path).header("host", "localhost").body(Empty::<bytes::Bytes>::new()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    let status = response.status();
+    (status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_serves_https_and_knows_who_connected() {
+    let who = get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() });
+    let served = serve(Router::new().route("/", who)).await;
+    assert_eq!(ask(&served, "/").await, (StatusCode::OK, "127.0.0.1".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_under_way_is_given_before_it_stops() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, wait) = (Arc::clone(&begun), Arc::clone(&go_on));
+    let slow = get(move || async move {
+        tell.notify_one();
+        wait.notified().await;
+        "at last"
+    });
+    let served = serve(Router::new().route("/", slow)).await;
+    let stop = async {
+        begun.notified().await;
+        served.shutdown.begin();
+        go_on.notify_one();
+    };
+    let (answer, ()) = tokio::join!(ask(&served, "/"), stop);
+    assert_eq!(answer, (StatusCode::OK, "at last".into()));
+    served.task.await.unwrap();
+    assert!(TcpStream::connect(served.address).await.is_err(), "the port is free again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_finishes_its_handshake_holds_up_nobody() {
+    let served = serve(Router::new().route("/", get(|| async { "here" }))).await;
+    let _silent = TcpStream::connect(served.address).await.unwrap();
+    assert_eq!(ask(&served, "/").await.1, "here");
+    served.shutdown.begin();
+    served.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_taken_port_is_explained() {
+    let first = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let second = Listener::bind(first.address()).await.err().unwrap();
+    assert!(matches!(second, ListenerError::Taken(address) if address == first.address()));
+    assert!(second.to_string().contains("--listen"), "{second}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_stand_in_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, database) = (Clock::system(), Database::Sqlite { path: folder.path().join("a.sqlite") });
+    let store = Store::open(&database, &[], clock.clone()).await.unwrap();
+    let log = AuditLog::start(store.clone(), Chance::seeded(1));
+    for status in [201, 403] {
+        log.note(Decision {
+            at: clock.now(),
+            operation: "POST /things".into(),
+            path: "/things".into(),
+            by: None,
+            status,
+            code: None,
+            cause: None,
+            trace_id: "t".into(),
+            client: None,
+        });
+    }
+    log.flush().await;
+    assert_eq!(store.dump().await.unwrap()["audit"].len(), 2);
+}

@@ -1,0 +1,25 @@
+//! Why a request to the journal is refused.
+
+use ::store::StoreError;
+use aaa::Problem;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("is not a cursor of this list: take it from `next` of the page before")]
+    Cursor,
+    #[error("is before `from`: give a day that is not earlier")]
+    Period,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Cursor => Self::fault("cursor", error),
+            Error::Period => Self::fault("to", error),
+            Error::Store(cause) => chassis::store_problem(cause),
+        }
+    }
+}

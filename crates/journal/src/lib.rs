@@ -1,0 +1,33 @@
+//! What happened, as every service told it.
+//!
+//! Promises: every event that reaches the journal is kept once, however often it comes and whether or not it can be
+//! read; what a source has numbered and never delivered is noticed and said; a person sees only what concerns them, and
+//! staff see everything. Must not know how events travel, nor what any other service holds.
+#![warn(missing_docs)]
+
+mod entry;
+mod error;
+mod hearing;
+mod service;
+mod store;
+
+use aaa::{Api, Entry, Gate, Module};
+
+pub use crate::service::Journal;
+pub use crate::store::{MIGRATIONS, QUERIES};
+
+/// What the journal offers.
+pub fn operations() -> Vec<Entry> {
+    mount(Api::listing()).entries()
+}
+
+impl Journal {
+    /// The journal as a module that answers requests.
+    pub fn module(self, gate: Gate) -> Module {
+        mount(chassis::common(Api::new(self, gate))).finish()
+    }
+}
+
+fn mount(api: Api<Journal>) -> Api<Journal> {
+    api.serve(service::list_logs)
+}

@@ -28,6 +28,9 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
                       and the dependency audit. --db (or GUICHET_ADVISORY_DB) names a clone of the RustSec
                       advisory database, for an audit without network.
   tidy                The rules of this house that the compiler does not know: floors, SQL in its place, names, sizes.
+  bench posting [--quick]
+                      Transfers per second through the ledger's engine, on SQLite and PostgreSQL, beside pgbench on
+                      the same server.
   services -- CMD     Run a command with the test servers up and their addresses in its environment:
                       cargo xtask services -- psql
   help                This text.
@@ -60,6 +63,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<(), Failure> {
         "help" | "--help" | "-h" => help(),
         "test" => services::test(args, &[]),
         "prove" => services::test(args, &[("GUICHET_PROVE", "1")]),
+        "bench" => services::bench(args),
         "services" => services::with_command(args),
         "tidy" => none_of(args).and_then(|()| tidy::command()),
         "check" => check::command(args),

@@ -48,6 +48,34 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
     outcome
 }
 
+/// The benchmarks by name: whose package each is in.
+const BENCHES: &[(&str, &str)] = &[("posting", "ledger")];
+
+/// A benchmark, with the servers up.
+pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {
+    let asked = args.split_first().and_then(|(name, rest)| {
+        BENCHES.iter().find(|(known, _)| known == name).map(|(name, package)| (*name, *package, rest))
+    });
+    let Some((name, package, rest)) = asked else {
+        let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
+        return Err(Failure::usage(&format!("`bench` measures one of: {}", known.join(", "))));
+    };
+    tools::ensure()?;
+    let root = repo::root()?;
+    let bench = || {
+        let mut bench = cargo(&root);
+        bench.args(["bench", "--locked", "-p", package, "--bench", name]);
+        bench
+    };
+    section("Build");
+    run(bench().arg("--no-run"))?;
+    let services = Services::start()?;
+    section("Bench");
+    let outcome = run(bench().arg("--").args(rest).envs(services.environment()));
+    services.stop()?;
+    outcome
+}
+
 /// Any command, with the servers up.
 pub(crate) fn with_command(args: &[String]) -> Result<(), Failure> {
     let args = args.strip_prefix(&["--".to_owned()]).unwrap_or(args);

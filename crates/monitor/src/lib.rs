@@ -1,1 +1,29 @@
 //! Whether everything works.
+//!
+//! Promises: every service is asked each second whether it can serve, and one that cannot, or does not answer within a
+//! second, is shown as down; the answer comes from memory, so asking the monitor costs the services nothing. It holds
+//! no database and knows nothing of what the services do.
+#![warn(missing_docs)]
+
+mod service;
+mod sight;
+
+use aaa::{Api, Entry, Gate, Module};
+
+pub use service::Monitor;
+
+/// What the monitor offers.
+pub fn operations() -> Vec<Entry> {
+    mount(Api::listing()).entries()
+}
+
+impl Monitor {
+    /// The monitor as a module that answers requests.
+    pub fn module(self, gate: Gate) -> Module {
+        mount(chassis::common(Api::new(self, gate))).finish()
+    }
+}
+
+fn mount(api: Api<Monitor>) -> Api<Monitor> {
+    api.serve(service::get_status)
+}

@@ -1,0 +1,76 @@
+//! The pages, by area: each handler reads the visit, asks the services, and fills a template.
+
+mod account;
+mod accounts;
+mod entry;
+mod inbox;
+mod journal;
+mod moving;
+mod people;
+mod profile;
+mod requests;
+mod status;
+pub(crate) mod wrong;
+
+#[cfg(test)]
+mod rendering;
+#[cfg(test)]
+mod samples;
+
+use axum::Router;
+
+use crate::Web;
+use crate::visit::{Access, act, show};
+
+/// Every page and what its forms are sent to.
+pub(crate) fn routes() -> Router<Web> {
+    use Access::{Agents, Open, Signed, Staff, Superusers};
+    Router::new()
+        .route("/", show(Open, entry::start))
+        .route("/sign-in", show(Open, entry::sign_in).merge(act(Open, entry::do_sign_in)))
+        .route("/sign-out", act(Open, entry::sign_out))
+        .route("/register", show(Open, entry::register).merge(act(Open, entry::do_register)))
+        .route("/welcome", show(Open, entry::welcome))
+        .route("/preferences", act(Open, entry::preferences))
+        .route("/status", show(Open, status::status))
+        .route("/accounts", show(Signed, accounts::accounts))
+        .route("/accounts/new", show(Signed, accounts::open).merge(act(Signed, accounts::do_open)))
+        .route("/accounts/{id}", show(Signed, account::account))
+        .route("/accounts/{id}/rib", show(Signed, account::rib))
+        .route("/accounts/{id}/rename", show(Signed, account::rename).merge(act(Signed, account::do_rename)))
+        .route("/accounts/{id}/renew", show(Signed, account::renew).merge(act(Signed, account::do_renew)))
+        .route("/accounts/{id}/close", show(Signed, account::close).merge(act(Signed, account::do_close)))
+        .route("/deposit", show(Signed, moving::deposit).merge(act(Signed, moving::do_deposit)))
+        .route("/withdraw", show(Signed, moving::withdraw).merge(act(Signed, moving::do_withdraw)))
+        .route("/transfer", show(Signed, moving::transfer).merge(act(Signed, moving::do_transfer)))
+        .route("/requests", show(Signed, requests::requests))
+        .route("/requests/{id}", show(Signed, requests::request))
+        .route("/requests/{id}/cancel", act(Signed, requests::cancel))
+        .route("/requests/{id}/approve", act(Agents, inbox::approve))
+        .route("/requests/{id}/reject", act(Agents, inbox::reject))
+        .route("/notifications", show(Signed, journal::notices))
+        .route("/profile", show(Signed, profile::profile).merge(act(Signed, profile::do_profile)))
+        .route("/profile/password", show(Signed, profile::password).merge(act(Signed, profile::do_password)))
+        .route("/profile/sessions/{id}/end", act(Signed, profile::end_session))
+        .route("/inbox", show(Agents, inbox::inbox))
+        .route("/clients", show(Agents, accounts::clients))
+        .route("/users", show(Staff, people::users))
+        .route("/users/new", show(Superusers, people::create).merge(act(Superusers, people::do_create)))
+        .route("/users/{id}", show(Staff, people::user))
+        .route("/users/{id}/activate", act(Staff, people::activate))
+        .route("/users/{id}/reject", act(Staff, people::reject))
+        .route("/users/{id}/disable", act(Staff, people::disable))
+        .route("/users/{id}/delete", act(Staff, people::delete))
+        .route("/logs", show(Staff, journal::logs))
+}
+
+/// A choice of a filter.
+pub(crate) struct Choice {
+    pub(crate) value: &'static str,
+    pub(crate) label: &'static str,
+}
+
+/// Reads a filter's word as the operations write it.
+pub(crate) fn named<V: Copy>(word: &str, all: &[(V, &'static str)]) -> Option<V> {
+    all.iter().find(|(_, name)| *name == word).map(|(value, _)| *value)
+}

@@ -1,0 +1,352 @@
+//! Every page, filled in with examples: each must render, in both languages, without inline script or style.
+//!
+//! With `GUICHET_PAGES=folder` the pages are written there, to be looked at.
+
+use super::samples::{
+    accounts, amount, at, entries_of_log, faulty, frame, iban, id, request, requests, transactions, user,
+};
+use askama::Template;
+use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
+use contracts::identity::{Language, Session, UserState};
+use contracts::monitor::{Health, ServiceStatus, Status, Truth};
+use contracts::roles::Role;
+use vocabulary::Currency;
+
+use super::account::{AccountPage, AskPage, RenamePage, RibPage, periods};
+use super::accounts::{ACCOUNT_STATES, AccountsPage, ClientsPage, Movement, OpenPage};
+use super::entry::{RegisterPage, SignInPage, WelcomePage};
+use super::inbox::InboxPage;
+use super::journal::{LogsPage, NoticesPage, actions, levels, line, notice};
+use super::moving::{MoveCheck, MoveForm, To};
+use super::people::{CreatePage, UserPage, UsersPage};
+use super::profile::{PasswordPage, ProfilePage, device};
+use super::requests::{RequestPage, RequestsPage, kinds, states};
+use super::status::StatusPage;
+use super::wrong::WrongPage;
+use super::{Choice, people};
+use crate::forms::{Entries, Form};
+use crate::frame::Place;
+use crate::texts::T;
+
+type Pages = Vec<(&'static str, String)>;
+
+fn people_pages(t: T, pages: &mut Pages) {
+    let member = |place, title: &str| frame(t, Some(Role::Member), place, title);
+    let open = |title: &str| frame(t, None, Place::Elsewhere, title);
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
+    let why = Some(t.why_needed());
+    add("sign_in", SignInPage { f: open(t.sign_in()), t, e: Entries::default(), why }.render());
+    let e = faulty(b"login=claire", &[("", t.sign_in_refused())]);
+    add("sign_in_refused", SignInPage { f: open(t.sign_in()), t, e, why: None }.render());
+    add("register", RegisterPage { f: open(t.register_title()), t, e: Entries::default(), key: "k".into() }.render());
+    let e = faulty(
+        b"first_name=Claire&email=claire",
+        &[("last_name", t.field_missing()), ("email", t.email_form()), ("password", t.password_too_short())],
+    );
+    add("register_faults", RegisterPage { f: open(t.register_title()), t, e, key: "k".into() }.render());
+    add("welcome", WelcomePage { f: open(t.welcome_title()), t }.render());
+    let u = user(1, "Claire", "Fontaine", Role::Member, UserState::Active);
+    let session = |n, current, agent: &str| {
+        let agent = Some(agent.to_owned());
+        let (created_at, seen_at) = (at("2026-11-21T07:55:00Z"), at("2026-11-21T08:10:00Z"));
+        device(t, Session { id: id(n), current, agent, created_at, seen_at, ends_at: seen_at })
+    };
+    let sessions = vec![
+        session(601, true, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        session(602, false, "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19 Safari/604.1"),
+    ];
+    let previous = Some(at("2026-11-19T18:20:00Z"));
+    let e = faulty(b"first_name=Claire&last_name=Fontaine&email=claire@exemple.fr&language=fr", &[]);
+    add("profile", ProfilePage { f: member(Place::Profile, t.my_profile()), t, e, u, previous, sessions }.render());
+    let f = member(Place::Profile, t.change_password());
+    add("password", PasswordPage { f, t, e: faulty(b"", &[("old_password", t.old_password_wrong())]) }.render());
+    let f = member(Place::Elsewhere, t.wrong_not_found());
+    let words = t.wrong_not_found_words().to_owned();
+    add("wrong", WrongPage { f, t, words, trace: Some("4bf92f3577b34da6".into()) }.render());
+}
+
+fn money_pages(t: T, pages: &mut Pages) {
+    let member = |place, title: &str| frame(t, Some(Role::Member), place, title);
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
+    let lines = transactions().into_iter();
+    let movements = lines.map(|line| Movement { account: id(11), label: "Compte courant".into(), line }).collect();
+    let overview = |accounts: Vec<Account>, pending, movements| AccountsPage {
+        f: member(Place::Accounts, t.my_accounts()),
+        t,
+        first_name: "Claire".into(),
+        previous: Some(at("2026-11-19T18:20:00Z")),
+        can_move: !accounts.is_empty(),
+        closed: 1,
+        accounts,
+        pending,
+        movements,
+    };
+    add("accounts", overview(accounts(), requests().into_iter().take(2).collect(), movements).render());
+    add("accounts_empty", overview(Vec::new(), Vec::new(), Vec::new()).render());
+    let currencies = vec![Currency::EUR, Currency::CHF];
+    let f = member(Place::Accounts, t.open_account());
+    add("account_new", OpenPage { f, t, e: Entries::default(), currencies, key: "k".into() }.render());
+    let one = |own, clients| AccountPage {
+        f: frame(t, Some(if clients { Role::Agent } else { Role::Member }), Place::Accounts, "Compte courant"),
+        t,
+        a: accounts().remove(0),
+        own,
+        open: true,
+        up: "/accounts",
+        up_label: t.my_accounts(),
+        waiting: None,
+        pending: vec![request(301, RequestKind::Transfer, RequestState::Pending)],
+        q: Form::default(),
+        filtered: false,
+        periods: periods(t, at("2026-11-21T08:00:00Z"), &Form::default(), "/accounts/x"),
+        lines: transactions(),
+        first: None,
+        next: Some("?cursor=x".into()),
+    };
+    add("account", one(true, false).render());
+    add("account_client", one(false, true).render());
+    let a = accounts().remove(0);
+    let rib = RibDocument {
+        holder: a.holder.clone(),
+        bank_name: "Banque du Guichet".into(),
+        bank: "17569".into(),
+        branch: "00001".into(),
+        account: "00000000011".into(),
+        key: iban(11).rib().unwrap().key(),
+        iban: iban(11),
+        bic: "GUICFRPP".parse().unwrap(),
+        currency: Currency::EUR,
+    };
+    add("rib", RibPage { f: member(Place::Accounts, t.rib_title()), t, id: id(11), rib }.render());
+    let e = faulty(b"label=", &[("label", t.field_missing())]);
+    add("account_rename", RenamePage { f: member(Place::Accounts, t.rename_account()), t, a: a.clone(), e }.render());
+    let (f, action) = (member(Place::Accounts, t.close_account()), "/accounts/x/close".to_owned());
+    let e = faulty(b"", &[("", t.p_not_empty())]);
+    let (lead, key) = (t.close_account_lead(), "k".to_owned());
+    add("account_close", AskPage { f, t, a: a.clone(), e, lead, action, key }.render());
+    let form = |e, transfer, accounts| MoveForm {
+        f: member(Place::Transfer, t.transfer()),
+        t,
+        e,
+        title: t.transfer(),
+        lead: t.transfer_lead(),
+        account_label: t.debited_account(),
+        action: "/transfer",
+        transfer,
+        accounts,
+    };
+    let open: Vec<_> = accounts().into_iter().take(2).collect();
+    add("transfer", form(Entries::default(), true, open.clone()).render());
+    let e = faulty(b"amount=1.234&to_iban=FR76", &[("to_iban", t.iban_shape()), ("amount", t.amount_ambiguous())]);
+    add("transfer_faults", form(e, true, open).render());
+    add("transfer_none", form(Entries::default(), true, Vec::new()).render());
+    let check = MoveCheck {
+        f: member(Place::Transfer, t.check_title()),
+        t,
+        e: Entries::default(),
+        kind: RequestKind::Transfer,
+        action: "/transfer",
+        account_label: t.debited_account(),
+        account: a,
+        to: Some(To { label: None, iban: iban(77).grouped() }),
+        amount: amount("1250.00"),
+        reference: "Loyer novembre".into(),
+        after: Some(amount("2812.65")),
+        key: "k".into(),
+    };
+    add("transfer_check", check.render());
+}
+
+fn request_pages(t: T, pages: &mut Pages) {
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
+    let list = |requests: Vec<Request>| RequestsPage {
+        f: frame(t, Some(Role::Member), Place::Requests, t.my_requests()),
+        t,
+        q: Form::default(),
+        filtered: false,
+        states: states(t),
+        kinds: kinds(t),
+        requests,
+        first: None,
+        next: None,
+    };
+    add("requests", list(requests()).render());
+    add("requests_empty", list(Vec::new()).render());
+    let one = |mut r: Request, own: bool, agent: bool, e: Entries| {
+        r.decidable = r.decidable && agent && !own;
+        let mut f = frame(t, Some(if agent { Role::Agent } else { Role::Member }), Place::Requests, t.kind(&r.kind));
+        f.done = (own && !agent).then(|| t.done("sent").unwrap());
+        RequestPage {
+            f,
+            t,
+            e,
+            up: "/requests",
+            up_label: t.my_requests(),
+            own,
+            staff: agent,
+            agent,
+            pending: r.state == RequestState::Pending,
+            approved: r.state == RequestState::Approved,
+            decided: matches!(r.state, RequestState::Approved | RequestState::Rejected),
+            r,
+        }
+    };
+    let transfer = || request(301, RequestKind::Transfer, RequestState::Pending);
+    add("request_sent", one(transfer(), true, false, Entries::default()).render());
+    let rejected = request(303, RequestKind::Withdrawal, RequestState::Rejected);
+    add("request_rejected", one(rejected, true, false, Entries::default()).render());
+    let approved = request(304, RequestKind::Deposit, RequestState::Approved);
+    add("request_approved", one(approved, false, true, Entries::default()).render());
+    let e = faulty(b"", &[("reason", t.field_missing())]);
+    add("request_decide", one(transfer(), false, true, e).render());
+    add("request_own_agent", one(transfer(), true, true, Entries::default()).render());
+}
+
+fn staff_pages(t: T, pages: &mut Pages) {
+    let agent = |place, title: &str| frame(t, Some(Role::Agent), place, title);
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
+    let mut mixed = requests();
+    mixed[1].decidable = false;
+    let inbox = |requests: Vec<Request>, waiting| InboxPage {
+        f: agent(Place::Inbox, t.inbox()),
+        t,
+        requests,
+        waiting,
+        first: None,
+        next: Some("?cursor=x".into()),
+    };
+    add("inbox", inbox(mixed.into_iter().take(2).chain(requests().into_iter().take(1)).collect(), 2).render());
+    add("inbox_empty", inbox(Vec::new(), 0).render());
+    let users = vec![
+        user(21, "Inès", "Lefort", Role::Member, UserState::Pending),
+        user(22, "Hugo", "Marchand", Role::Member, UserState::Active),
+        user(23, "Amine", "Benali", Role::Agent, UserState::Disabled),
+    ];
+    let list = UsersPage {
+        f: agent(Place::People, t.members()),
+        t,
+        q: Form::default(),
+        filtered: false,
+        superuser: true,
+        states: people::states(t),
+        roles: people::roles(t, true),
+        users,
+        first: None,
+        next: None,
+    };
+    add("users", list.render());
+    let person = |state, e, manages| UserPage {
+        f: agent(Place::People, "Inès Lefort"),
+        t,
+        e,
+        u: user(21, "Inès", "Lefort", Role::Member, state),
+        manages,
+        can_activate: state != UserState::Active,
+        can_reject: state == UserState::Pending,
+        can_disable: state == UserState::Active,
+        show_accounts: true,
+        accounts: accounts(),
+    };
+    add("user_pending", person(UserState::Pending, Entries::default(), true).render());
+    let e = faulty(b"", &[("typed", t.login_differs())]);
+    add("user_active", person(UserState::Active, e, true).render());
+    add("user_other", person(UserState::Active, Entries::default(), false).render());
+    let f = agent(Place::People, t.create_agent());
+    add("user_new", CreatePage { f, t, e: Entries::default(), key: "k".into() }.render());
+    let clients = ClientsPage {
+        f: agent(Place::Clients, t.client_accounts()),
+        t,
+        q: Form::read(b"search=fon"),
+        filtered: true,
+        states: ACCOUNT_STATES.map(|(state, value)| Choice { value, label: t.account_state(&state) }).into(),
+        accounts: accounts(),
+        first: None,
+        next: None,
+    };
+    add("clients", clients.render());
+    let logs = LogsPage {
+        f: agent(Place::Logs, t.logs()),
+        t,
+        q: Form::default(),
+        filtered: false,
+        actions: actions(t),
+        levels: levels(t),
+        lines: entries_of_log().into_iter().map(|entry| line(t, entry)).collect(),
+        first: None,
+        next: None,
+    };
+    add("logs", logs.render());
+    let entries = entries_of_log();
+    let notices = NoticesPage {
+        f: frame(t, Some(Role::Member), Place::Notices, t.notifications()),
+        t,
+        notices: entries.iter().enumerate().map(|(n, entry)| notice(t, entry, n == 0)).collect(),
+        first: None,
+        next: None,
+    };
+    add("notices", notices.render());
+    let service = |name: &str, health| ServiceStatus {
+        name: name.to_owned(),
+        health,
+        since: at("2026-11-20T06:00:00Z"),
+        checked_at: at("2026-11-21T08:10:00Z"),
+        version: Some("0.1.0".into()),
+        truths: vec![Truth { name: "entries sum to zero".into(), holds: health == Health::Up }],
+    };
+    let services = vec![service("identity", Health::Up), service("bank", Health::Down), service("journal", Health::Up)];
+    let status = Some(Status { health: Health::Down, at: at("2026-11-21T08:10:00Z"), services });
+    add("status", StatusPage { f: frame(t, None, Place::Status, t.system_status()), t, status, up: false }.render());
+    let f = frame(t, None, Place::Status, t.system_status());
+    add("status_silent", StatusPage { f, t, status: None, up: false }.render());
+}
+
+fn every_page(language: Language) -> Pages {
+    let t = T(language);
+    let mut pages = Vec::new();
+    people_pages(t, &mut pages);
+    money_pages(t, &mut pages);
+    request_pages(t, &mut pages);
+    staff_pages(t, &mut pages);
+    pages
+}
+
+#[test]
+fn every_page_renders_in_both_languages_within_its_rules() {
+    for (language, tag) in [(Language::Fr, "fr"), (Language::En, "en")] {
+        for (name, html) in every_page(language) {
+            let page = format!("{name} in {tag}");
+            if let Some(folder) = std::env::var_os("GUICHET_PAGES") {
+                std::fs::write(std::path::Path::new(&folder).join(format!("{name}.{tag}.html")), &html).unwrap();
+            }
+            assert!(html.contains(&format!("<html lang=\"{tag}\"")), "{page}: language");
+            assert_eq!(html.matches("<h1").count(), 1, "{page}: one h1");
+            assert!(!html.contains("style=") && !html.contains("<style"), "{page}: inline style");
+            assert!(!html.contains("onclick") && html.matches("<script").count() == 1, "{page}: inline script");
+            assert!(html.contains("defer></script>"), "{page}: the script has no body");
+            assert!(!html.contains("<b>"), "{page}: what people write is escaped");
+            assert!(html.len() < 100_000, "{page}: {} bytes", html.len());
+            let posts = html.matches("method=\"post\"").count();
+            let open = ["sign_in", "register", "sign_in_refused", "register_faults"].contains(&name);
+            assert!(open || html.matches("name=\"csrf\"").count() == posts, "{page}: every form carries the token");
+            assert!(html.matches("<table").count() == html.matches("<caption").count(), "{page}: captions");
+            let labels = html.matches("<label").count();
+            let inputs = html.matches("<input id=").count() + html.matches("<select id=").count();
+            assert_eq!(labels, inputs, "{page}: every field has its label");
+        }
+    }
+}
+
+/// Words that stand in one language only.
+#[test]
+fn no_page_mixes_the_languages() {
+    for (name, html) in every_page(Language::En) {
+        for french in ["Solde", "Montant", "Demande", "Identifiant", "Retour", "Aucun", "Envoyer", "Bénéficiaire"] {
+            assert!(!html.contains(french), "{name} in English says {french}");
+        }
+    }
+    for (name, html) in every_page(Language::Fr) {
+        for english in ["Balance", "Amount", "Pending", "Password", "Sign in", "Please", "Cancel", "Payee"] {
+            assert!(!html.contains(english), "{name} in French says {english}");
+        }
+    }
+}

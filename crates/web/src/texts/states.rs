@@ -1,0 +1,198 @@
+//! Roles, states and kinds in words, what was done, and the tones that go with them.
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unused_self,
+    reason = "templates hand over their fields by reference, and say everything through `t`"
+)]
+
+use contracts::bank::{AccountState, RequestKind, RequestState, Transaction};
+use contracts::events::Level;
+use contracts::identity::{Language, UserState};
+use contracts::monitor::Health;
+use contracts::roles::Role;
+
+use super::T;
+
+impl T {
+    fn pick(self, fr: &'static str, en: &'static str) -> &'static str {
+        match self.0 {
+            Language::Fr => fr,
+            Language::En => en,
+        }
+    }
+
+    pub(crate) fn role(self, role: &Role) -> &'static str {
+        match role {
+            Role::Member => self.pick("Membre", "Member"),
+            Role::Agent => self.pick("Agent", "Agent"),
+            Role::Superuser => self.pick("Administrateur", "Superuser"),
+        }
+    }
+
+    pub(crate) fn user_state(self, state: &UserState) -> &'static str {
+        match state {
+            UserState::Pending => self.pick("À activer", "To activate"),
+            UserState::Active => self.pick("Actif", "Active"),
+            UserState::Disabled => self.pick("Désactivé", "Disabled"),
+            UserState::Rejected => self.pick("Refusé", "Rejected"),
+        }
+    }
+
+    pub(crate) fn user_tone(self, state: &UserState) -> &'static str {
+        match state {
+            UserState::Pending => "now",
+            UserState::Active => "good",
+            UserState::Disabled => "off",
+            UserState::Rejected => "bad",
+        }
+    }
+
+    pub(crate) fn account_state(self, state: &AccountState) -> &'static str {
+        match state {
+            AccountState::Pending => self.pick("En attente", "Pending"),
+            AccountState::Open => self.pick("Ouvert", "Open"),
+            AccountState::Closed => self.pick("Clos", "Closed"),
+            AccountState::Rejected => self.pick("Refusé", "Rejected"),
+        }
+    }
+
+    pub(crate) fn account_tone(self, state: &AccountState) -> &'static str {
+        match state {
+            AccountState::Pending => "now",
+            AccountState::Open => "good",
+            AccountState::Closed => "off",
+            AccountState::Rejected => "bad",
+        }
+    }
+
+    pub(crate) fn request_state(self, state: &RequestState) -> &'static str {
+        match state {
+            RequestState::Pending => self.pick("En attente", "Pending"),
+            RequestState::Approved => self.pick("Approuvée", "Approved"),
+            RequestState::Rejected => self.pick("Refusée", "Rejected"),
+            RequestState::Cancelled => self.pick("Annulée", "Cancelled"),
+            RequestState::Expired => self.pick("Expirée", "Expired"),
+        }
+    }
+
+    pub(crate) fn request_tone(self, state: &RequestState) -> &'static str {
+        match state {
+            RequestState::Pending => "now",
+            RequestState::Approved => "good",
+            RequestState::Rejected => "bad",
+            RequestState::Cancelled | RequestState::Expired => "off",
+        }
+    }
+
+    pub(crate) fn kind(self, kind: &RequestKind) -> &'static str {
+        match kind {
+            RequestKind::OpenAccount => self.pick("Ouverture de compte", "Open an account"),
+            RequestKind::CloseAccount => self.pick("Clôture de compte", "Close an account"),
+            RequestKind::RenewIban => self.pick("Nouveau RIB", "New RIB"),
+            RequestKind::Deposit => self.pick("Dépôt", "Deposit"),
+            RequestKind::Withdrawal => self.pick("Retrait", "Withdrawal"),
+            RequestKind::Transfer => self.pick("Virement", "Transfer"),
+        }
+    }
+
+    /// What an approval did.
+    pub(crate) fn step_done(self, kind: &RequestKind) -> &'static str {
+        match kind {
+            RequestKind::OpenAccount => self.pick("Le compte est ouvert.", "The account is open."),
+            RequestKind::CloseAccount => self.pick("Le compte est clos.", "The account is closed."),
+            RequestKind::RenewIban => self.pick("Le compte a un nouvel IBAN.", "The account has a new IBAN."),
+            RequestKind::Deposit | RequestKind::Withdrawal | RequestKind::Transfer => {
+                self.pick("La somme est comptabilisée.", "The amount is booked.")
+            }
+        }
+    }
+
+    /// What an approval will do.
+    pub(crate) fn approve_explained(self, kind: &RequestKind) -> &'static str {
+        match kind {
+            RequestKind::OpenAccount => {
+                self.pick("Le compte s’ouvre et reçoit son IBAN.", "The account opens and gets its IBAN.")
+            }
+            RequestKind::CloseAccount => {
+                self.pick("Le compte est clos définitivement.", "The account is closed for good.")
+            }
+            RequestKind::RenewIban => {
+                self.pick("Le compte change aussitôt de numéro.", "The account changes its number at once.")
+            }
+            RequestKind::Deposit => self
+                .pick("Confirmez seulement si l’argent a été reçu.", "Confirm only when the money has been received."),
+            RequestKind::Withdrawal => {
+                self.pick("La somme quitte le compte aussitôt.", "The amount leaves the account at once.")
+            }
+            RequestKind::Transfer => self.pick("La somme est virée aussitôt.", "The amount is transferred at once."),
+        }
+    }
+
+    /// A line of the history in a few words.
+    pub(crate) fn movement_title(self, line: &Transaction) -> String {
+        let other = line.counterparty.as_deref();
+        match (line.kind, other, line.amount.is_negative(), self.0) {
+            (RequestKind::Transfer, Some(name), true, Language::Fr) => format!("Virement à {name}"),
+            (RequestKind::Transfer, Some(name), false, Language::Fr) => format!("Virement de {name}"),
+            (RequestKind::Transfer, Some(name), true, Language::En) => format!("Transfer to {name}"),
+            (RequestKind::Transfer, Some(name), false, Language::En) => format!("Transfer from {name}"),
+            (kind, ..) => self.kind(&kind).to_owned(),
+        }
+    }
+
+    pub(crate) fn level(self, level: &Level) -> &'static str {
+        match level {
+            Level::Info => "Info",
+            Level::Warning => self.pick("Attention", "Warning"),
+            Level::Error => self.pick("Erreur", "Error"),
+        }
+    }
+
+    pub(crate) fn level_tone(self, level: &Level) -> &'static str {
+        match level {
+            Level::Info => "off",
+            Level::Warning => "now",
+            Level::Error => "bad",
+        }
+    }
+
+    pub(crate) fn is_up(self, health: &Health) -> bool {
+        *health == Health::Up
+    }
+
+    /// A service's name for people.
+    pub(crate) fn service(self, name: &str) -> String {
+        match name {
+            contracts::identity::SERVICE => self.pick("Identité", "Identity"),
+            contracts::bank::SERVICE => self.pick("Banque", "Bank"),
+            contracts::journal::SERVICE => "Journal",
+            contracts::monitor::SERVICE => self.pick("Surveillance", "Monitor"),
+            "web" => self.pick("Pages", "Pages"),
+            other => return other.to_owned(),
+        }
+        .to_owned()
+    }
+
+    /// What was just done, by the word that the address carries.
+    pub(crate) fn done(self, what: &str) -> Option<&'static str> {
+        Some(match what {
+            "sent" => self.pick(
+                "Votre demande est envoyée ; un agent va la traiter.",
+                "Your request was sent; an agent will look at it.",
+            ),
+            "renamed" => self.pick("Le compte a un nouveau nom.", "The account has a new name."),
+            "cancelled" => self.pick("La demande est annulée.", "The request is cancelled."),
+            "approved" => self.pick("La demande est approuvée.", "The request is approved."),
+            "rejected" => self.pick("La demande est refusée.", "The request is rejected."),
+            "saved" => self.pick("Votre profil est à jour.", "Your profile is up to date."),
+            "password" => self.pick("Votre mot de passe est changé.", "Your password is changed."),
+            "ended" => self.pick("La session est terminée.", "The session has ended."),
+            "activated" => self.pick("Cette personne peut se connecter.", "This person can sign in."),
+            "refused" => self.pick("L’inscription est refusée.", "The registration is rejected."),
+            "disabled" => self.pick("Cette personne ne peut plus se connecter.", "This person can no longer sign in."),
+            "deleted" => self.pick("La personne est supprimée.", "The person is deleted."),
+            "created" => self.pick("L’agent est créé.", "The agent is created."),
+            _ => return None,
+        })
+    }
+}

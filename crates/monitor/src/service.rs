@@ -52,19 +52,24 @@ impl Monitor {
         let asking_particulars = async {
             let mut ticks = ticks(PARTICULARS_EVERY);
             loop {
-                ticks.tick().await;
                 self.ask_particulars().await;
+                ticks.tick().await;
             }
+        };
+        let watching = async {
+            self.ask_health().await;
+            join(asking, asking_particulars).await
         };
         tokio::select! {
             () = shutdown.begun() => {}
-            ((), ()) = join(asking, asking_particulars) => {}
+            ((), ()) = watching => {}
         }
     }
 
     /// Asks every service everything, once, now.
     pub async fn check_now(&self) {
-        join(self.ask_health(), self.ask_particulars()).await;
+        self.ask_health().await;
+        self.ask_particulars().await;
     }
 
     async fn ask_health(&self) {
@@ -86,8 +91,11 @@ impl Monitor {
         }
     }
 
+    /// Asks those that are up: the others would only keep us waiting.
     async fn ask_particulars(&self) {
-        let asked = self.0.services.iter().enumerate().map(|(index, service)| async move {
+        let up = self.read().up();
+        let asked = self.0.services.iter().enumerate().filter(|(index, _)| up.contains(index));
+        let asked = asked.map(|(index, service)| async move {
             let caller = self.0.directory.caller().at(service).within(PARTICULARS_PATIENCE);
             let (version, truths) = join(caller.call(GetVersion {}), caller.call(GetTruths {})).await;
             let truths = truths.map(|truths| {
@@ -116,8 +124,10 @@ impl Monitor {
     }
 }
 
+/// The first one after `every`.
 fn ticks(every: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(every);
+    ticks.reset();
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }

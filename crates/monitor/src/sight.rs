@@ -48,6 +48,12 @@ impl Sight {
         }
     }
 
+    /// Which are up.
+    pub(crate) fn up(&self) -> Vec<usize> {
+        let up = self.services.iter().enumerate().filter(|(_, service)| service.health == Health::Up);
+        up.map(|(index, _)| index).collect()
+    }
+
     /// When services were last asked.
     pub(crate) const fn at(&self) -> Timestamp {
         self.at

@@ -157,6 +157,8 @@ actions! {
     TransferCancelled = "TRANSFER_CANCELLED",
     /// The request was not decided in time.
     TransferExpired = "TRANSFER_EXPIRED",
+    /// A stored request is not what its maker asked for; its decision was refused.
+    RequestTampered = "REQUEST_TAMPERED",
     /// Money arrived by a transfer from somebody else.
     TransferReceived = "TRANSFER_RECEIVED",
     /// A service told something that the journal could not read; it is kept as it came.

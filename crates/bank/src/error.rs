@@ -80,6 +80,9 @@ pub enum Error {
     /// The bank is stopping.
     #[error("the bank is stopping")]
     Stopping,
+    /// Broken off in the middle: done or not done.
+    #[error("the outcome is not known")]
+    OutcomeUnknown,
     /// Something that should never be.
     #[error("{0}")]
     Broken(String),
@@ -108,7 +111,8 @@ impl From<SubmitError<Error>> for Error {
             SubmitError::Refused(error) => error,
             SubmitError::Overloaded => Self::Overloaded,
             SubmitError::Stopped => Self::Stopping,
-            other => Self::Broken(other.to_string()),
+            SubmitError::Unknown => Self::OutcomeUnknown,
+            SubmitError::Broken => Self::Broken(error.to_string()),
         }
     }
 }
@@ -181,6 +185,10 @@ impl From<Error> for Problem {
             ),
             Error::Overloaded => Self::unavailable(1, because),
             Error::Stopping => Self::unavailable(5, because),
+            Error::OutcomeUnknown => Self::unavailable(1, because).detail(
+                "It is not known whether this was done. Look at your requests, or send the same again under the same \
+                 Idempotency-Key: it is done once only.",
+            ),
             Error::Broken(_) => Self::internal(because),
             Error::Store(error) => chassis::store_problem(&error),
         }
@@ -214,6 +222,7 @@ mod tests {
         assert!(problem(Error::AlreadyDecided(RequestState::Rejected)).sentence().contains("rejected"));
         assert_eq!(problem(Error::OwnRequest).status(), StatusCode::FORBIDDEN);
         assert_eq!(problem(Error::Overloaded).status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(problem(Error::OutcomeUnknown).sentence().contains("not known"));
         assert_eq!(problem(Error::Store(StoreError::Busy)).status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

@@ -36,13 +36,14 @@ struct House {
     chance: Chance,
     signer: Signer,
     directory: Directory,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// Somebody who calls the bank.
 #[derive(Clone)]
 struct Person {
     id: UserId,
+    token: String,
     caller: Caller,
     clock: Clock,
 }
@@ -62,15 +63,29 @@ async fn house(database: TestDatabase) -> House {
     let store = Store::open(&database.database, MIGRATIONS, clock.clone()).await.unwrap();
     let bank = Bank::start(store.clone(), BankConfig::example().unwrap(), chance.clone()).await.unwrap();
     let signer = Signer::from_seed(&[7; 32], "guichet", "guichet").unwrap();
+    let directory = counter(&bank, &signer, &clock, &chance);
+    House { bank, store, clock, chance, signer, directory, database }
+}
+
+/// How to reach this bank.
+fn counter(bank: &Bank, signer: &Signer, clock: &Clock, chance: &Chance) -> Directory {
     let verifier = Verifier::new("guichet", "guichet", clock.clone());
     verifier.trust(&signer.jwks());
     let gate = Gate { verifier, audit: Arc::new(()), clock: clock.clone(), chance: chance.clone() };
     let directory = Directory::default();
     directory.set(SERVICE, Transport::in_process(bank.clone().module(gate).router));
-    House { bank, store, clock, chance, signer, directory, _database: database }
+    directory
 }
 
 impl House {
+    /// Another process of the same bank, on the same database.
+    async fn second_counter(&self) -> Directory {
+        let store = Store::open(&self.database.database, MIGRATIONS, self.clock.clone()).await.unwrap();
+        let config = BankConfig::example().unwrap();
+        let bank = Bank::start(store, config, Chance::seeded(6)).await.unwrap();
+        counter(&bank, &self.signer, &self.clock, &Chance::seeded(7))
+    }
+
     fn person(&self, login: &str, group: &str) -> Person {
         let id = UserId::new(&self.clock, &self.chance);
         let name = format!("{}{} Example", login[..1].to_uppercase(), &login[1..]);
@@ -92,8 +107,9 @@ impl House {
             name: name.into(),
             groups: vec![group.into()],
         };
-        let caller = self.directory.caller().with_token(self.signer.sign(&claims).unwrap());
-        Person { id, caller, clock: self.clock.clone() }
+        let token = self.signer.sign(&claims).unwrap();
+        let caller = self.directory.caller().with_token(token.clone());
+        Person { id, token, caller, clock: self.clock.clone() }
     }
 
     fn member(&self, login: &str) -> Person {
@@ -127,6 +143,11 @@ impl Person {
     async fn keyed<O: Operation>(&self, key: &str, operation: O) -> Result<O::Reply, Problem> {
         self.clock.advance(Duration::from_millis(1));
         self.caller.keyed(key).call(operation).await
+    }
+
+    /// The same person at another counter.
+    fn at(&self, counter: &Directory) -> Self {
+        Self { caller: counter.caller().with_token(self.token.clone()), ..self.clone() }
     }
 
     async fn asks_to_open(&self, label: &str, currency: Currency) -> Account {

@@ -72,6 +72,31 @@ async fn closing_and_paying_in_at_once_never_buries_money() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_of_one_bank_spend_and_decide_once() {
+    for house in houses().await {
+        let (claire, malik, agent) = (house.member("claire"), house.member("malik"), house.agent("ahmed"));
+        let second = house.second_counter().await;
+        let account = claire.account_with(&agent, "Salary", "100.00").await;
+        let theirs = malik.account_with(&agent, "Main", "0").await;
+        let counters = [claire.clone(), claire.at(&second)];
+        let keyed = join_all((0..10).map(|n| counters[n % 2].keyed("k", transfer(account.id, &theirs, "2.00")))).await;
+        let first = keyed[0].as_ref().unwrap().0.id;
+        assert!(keyed.iter().all(|outcome| outcome.as_ref().is_ok_and(|created| created.0.id == first)), "{keyed:?}");
+        let asked = join_all((0..20).map(|n| counters[n % 2].asks_to_transfer(account.id, &theirs, "7.00"))).await;
+        let done: Vec<Request> = asked.into_iter().filter_map(Result::ok).collect();
+        assert_eq!(done.len(), 14);
+        let (here, there) = (agent.clone(), agent.at(&second));
+        let (one, two) = tokio::join!(
+            join_all(done.iter().map(|request| here.approves(request.id))),
+            join_all(done.iter().rev().map(|request| there.approves(request.id))),
+        );
+        assert_eq!(one.iter().chain(&two).filter(|decided| decided.is_ok()).count(), 14);
+        assert_eq!(malik.balance(theirs.id).await, sums("98.00", "0.00", "98.00"));
+        assert_eq!(house.broken().await, Vec::<String>::new());
+    }
+}
+
 /// One of the many things that somebody may do, right or wrong.
 async fn anything(house: &House, people: &[Person], agents: &[Person], known: &[AccountId]) {
     let pick = |bound: usize| usize::try_from(house.chance.below(bound as u64)).unwrap();

@@ -235,8 +235,9 @@ impl Visit {
             return Err(Box::new(wrong::page(self, &problem).await));
         };
         self.form = Form::read(&body.to_bytes());
+        // The sign-in form is made before there is a session, and stays open in another tab when one begins.
         match &self.signed {
-            Some(signed) if !csrf::fits(&signed.csrf, self.form.get("csrf")) => {
+            Some(signed) if self.path != "/sign-in" && !csrf::fits(&signed.csrf, self.form.get("csrf")) => {
                 Err(Box::new(wrong::forged(self).await))
             }
             _ => Ok(()),

@@ -41,6 +41,7 @@ texts! {
     to_start "Retour à l’accueil" "Back to the start";
     tell_us "Si cela se répète, donnez-nous ce numéro :" "If this happens again, tell us this number:";
 
+    named_fault(field: &str, message: &str) "{field} : {message}" "{field}: {message}";
     field_missing "Ce champ est à remplir." "Please fill this in.";
     too_short(least: usize) "Trop court : au moins {least} caractères." "Too short: at least {least} characters.";
     too_long(most: usize) "Trop long : {most} caractères au plus." "Too long: at most {most} characters.";

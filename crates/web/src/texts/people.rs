@@ -45,7 +45,8 @@ texts! {
     my_profile "Mon profil" "My profile";
     my_details "Mes coordonnées" "My details";
     security "Sécurité" "Security";
-    previous_sign_in "Connexion précédente :" "Previous sign-in:";
+    previous_sign_in "Connexion précédente" "Previous sign-in";
+    previous_on "Connexion précédente le" "Previous sign-in on";
     change_password "Changer de mot de passe" "Change password";
     change_password_lead "Vos autres sessions seront terminées." "Your other sessions will end.";
     old_password "Mot de passe actuel" "Present password";

@@ -140,6 +140,30 @@ impl T {
         }
     }
 
+    /// A fault beside the name of its field, for the summary above a form.
+    pub(crate) fn field_says(self, field: &str, message: &str) -> String {
+        let name = match field {
+            "login" => self.login(),
+            "password" => self.password(),
+            "again" => self.password_again(),
+            "old_password" => self.old_password(),
+            "new_password" => self.new_password(),
+            "first_name" => self.first_name(),
+            "last_name" => self.last_name(),
+            "email" => self.email(),
+            "label" => self.account_name(),
+            "currency" => self.currency(),
+            "account" => self.account(),
+            "to_iban" => self.payee_iban(),
+            "to_account" => self.to_whom(),
+            "amount" => self.amount(),
+            "reference" => self.reference(),
+            "reason" | "why" => self.reason(),
+            _ => return message.to_owned(),
+        };
+        self.named_fault(name, message)
+    }
+
     pub(crate) fn level(self, level: &Level) -> &'static str {
         match level {
             Level::Info => "Info",

@@ -1,0 +1,468 @@
+//! The pages over HTTP, as a browser meets them. The services are played by a router that answers the declared
+//! operations from a few values and notes what it was asked.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+use std::sync::{Arc, Mutex};
+
+use aaa::{Directory, Operation, Problem, Transport};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use contracts::bank::{GetBank, ListAccounts, ListRequests, RequestTransfer};
+use contracts::identity::{EditProfile, OpenBrowserSession, ResumeBrowserSession, SignOut};
+use contracts::journal::ListLogs;
+use contracts::{bank, identity, journal, monitor};
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use vocabulary::{Chance, Clock, Timestamp};
+use web::Web;
+
+const NOW: &str = "2026-11-21T09:00:00Z";
+const SECRET: &str = "s3cret-of-claire";
+const MINE: &str = "0193a0b0-7c00-7000-8000-000000000011";
+const OTHER: &str = "0193a0b0-7c00-7000-8000-000000000012";
+const REQUEST: &str = "0193a0b0-7c00-7000-8000-000000000300";
+
+/// What the services were asked, and how they answer.
+#[derive(Default)]
+struct Script {
+    /// `METHOD path key body`, in order.
+    asked: Vec<String>,
+    role: &'static str,
+    /// The browser session ended.
+    ended: bool,
+    /// The next call with a token answers 401, once.
+    revoke_once: bool,
+    transfer_problem: Option<Problem>,
+}
+
+#[derive(Clone)]
+struct Bank {
+    router: Router,
+    script: Arc<Mutex<Script>>,
+}
+
+impl Bank {
+    fn new() -> Self {
+        Self::of("member")
+    }
+
+    fn of(role: &'static str) -> Self {
+        let script = Arc::new(Mutex::new(Script { role, ..Script::default() }));
+        let directory = Directory::default();
+        for service in [identity::SERVICE, bank::SERVICE, journal::SERVICE, monitor::SERVICE] {
+            let script = Arc::clone(&script);
+            let played = Router::new().fallback(move |request: Request| {
+                let script = Arc::clone(&script);
+                async move { play(&script, request).await }
+            });
+            directory.set(service, Transport::in_process(played));
+        }
+        let clock = Clock::manual(NOW.parse::<Timestamp>().unwrap());
+        Self { router: Web::new(directory, clock, Chance::seeded(1)).router(), script }
+    }
+
+    fn script(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut self.script.lock().unwrap());
+    }
+
+    fn asked(&self, what: &str) -> Vec<String> {
+        self.script.lock().unwrap().asked.iter().filter(|call| call.starts_with(what)).cloned().collect()
+    }
+
+    async fn send(&self, request: http::request::Builder, body: String) -> Page {
+        let request = request.header(header::HOST, "bank.example").body(Body::from(body)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Page { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, path: &str) -> Page {
+        self.send(http::Request::get(path), String::new()).await
+    }
+
+    async fn get_signed(&self, path: &str) -> Page {
+        self.send(http::Request::get(path).header(header::COOKIE, session()), String::new()).await
+    }
+
+    /// As a browser posts a form of this site.
+    async fn post(&self, path: &str, fields: &str) -> Page {
+        self.send(http::Request::post(path).header("sec-fetch-site", "same-origin"), fields.to_owned()).await
+    }
+
+    /// As a browser posts a form of a page of this session.
+    async fn post_signed(&self, path: &str, fields: &str) -> Page {
+        let token = self.get_signed("/profile/password").await.field("csrf");
+        let request = http::Request::post(path)
+            .header("sec-fetch-site", "same-origin")
+            .header(header::COOKIE, format!("{}; __Host-language=en", session()));
+        self.send(request, format!("csrf={token}&{fields}")).await
+    }
+}
+
+fn session() -> String {
+    format!("__Host-guichet={SECRET}")
+}
+
+struct Page {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Page {
+    fn location(&self) -> &str {
+        assert_eq!(self.status, StatusCode::SEE_OTHER, "{}", self.body);
+        self.headers[header::LOCATION].to_str().unwrap()
+    }
+
+    fn cookie(&self, name: &str) -> Option<&str> {
+        let cookies = self.headers.get_all(header::SET_COOKIE).iter();
+        cookies.map(|cookie| cookie.to_str().unwrap()).find(|cookie| cookie.starts_with(&format!("{name}=")))
+    }
+
+    /// The value of a hidden field of the page's own form, which comes after those of the frame.
+    fn field(&self, name: &str) -> String {
+        let field = format!("name=\"{name}\" value=\"");
+        let before_footer = self.body.split("<footer").next().unwrap();
+        let (_, rest) = before_footer.rsplit_once(&field).unwrap_or_else(|| panic!("{name} in {}", self.body));
+        rest.split('"').next().unwrap().to_owned()
+    }
+}
+
+async fn play(script: &Mutex<Script>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    let path = parts.uri.path().to_owned();
+    let key = parts.headers.get("idempotency-key").map_or("-", |key| key.to_str().unwrap()).to_owned();
+    let mut script = script.lock().unwrap();
+    let call = format!("{} {path} {key} {body}", parts.method);
+    let is = |method: http::Method, of: &str| parts.method == method && path == of;
+    let route = |route: aaa::Route| is(route.method(), route.path());
+    let signed = parts.headers.contains_key(header::AUTHORIZATION);
+    let decoration = route(ListLogs::ROUTE) || route(GetBank::ROUTE);
+    if !decoration {
+        script.asked.push(call);
+    }
+    if signed && !decoration && std::mem::take(&mut script.revoke_once) {
+        return Problem::unauthorized().into_response();
+    }
+    let body: Value = serde_json::from_str(&body).unwrap_or_default();
+    if route(ResumeBrowserSession::ROUTE) {
+        if script.ended || body["secret"] != SECRET {
+            return Problem::unauthorized().into_response();
+        }
+        return Json(browser_session(script.role)).into_response();
+    }
+    if route(OpenBrowserSession::ROUTE) {
+        if body["password"] != "right horse battery" {
+            return Problem::sign_in_refused().into_response();
+        }
+        return (StatusCode::CREATED, Json(browser_session(script.role))).into_response();
+    }
+    if route(SignOut::ROUTE) {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    if route(EditProfile::ROUTE) {
+        return Json(user(script.role)).into_response();
+    }
+    if route(GetBank::ROUTE) {
+        let bank = json!({"name": "Banque du Guichet", "bank": "17569", "branch": "00001", "bic": "GUICFRPP", "currencies": ["EUR"]});
+        return Json(bank).into_response();
+    }
+    if route(ListAccounts::ROUTE) {
+        return Json(json!({"items": [account(MINE, "Courant", 11), account(OTHER, "Épargne", 12)], "next": null}))
+            .into_response();
+    }
+    if route(ListLogs::ROUTE) || route(ListRequests::ROUTE) || path.ends_with("/transactions") {
+        return Json(json!({"items": [], "next": null})).into_response();
+    }
+    if route(RequestTransfer::ROUTE) {
+        return match script.transfer_problem.clone() {
+            Some(problem) => problem.into_response(),
+            None => (StatusCode::CREATED, Json(transfer())).into_response(),
+        };
+    }
+    Problem::not_found().into_response()
+}
+
+struct Json(Value);
+
+impl IntoResponse for Json {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "application/json")], self.0.to_string()).into_response()
+    }
+}
+
+fn user(role: &str) -> Value {
+    json!({"id": MINE, "login": "claire", "email": "claire@example.org", "first_name": "Claire", "last_name": "Fontaine",
+        "role": role, "state": "active", "language": "fr", "created_at": NOW, "last_login_at": NOW})
+}
+
+fn browser_session(role: &str) -> Value {
+    json!({"secret": SECRET, "access_token": "t0ken", "expires_in": 600, "ends_at": "2026-11-22T09:00:00Z",
+        "user": user(role), "previous_login_at": null})
+}
+
+fn iban(n: u32) -> String {
+    vocabulary::Rib::new("17569", "00001", &format!("{n:011}")).unwrap().iban().to_string()
+}
+
+fn account(id: &str, label: &str, n: u32) -> Value {
+    json!({"id": id, "label": label, "currency": "EUR", "state": "open", "iban": iban(n), "owner": MINE, "holder": "Claire Fontaine",
+        "booked": "100.00", "pending": "0.00", "available": "100.00", "created_at": NOW, "request": null})
+}
+
+fn transfer() -> Value {
+    json!({"id": REQUEST, "kind": "transfer", "state": "pending", "maker": MINE, "maker_name": "Claire Fontaine", "checker": null,
+        "checker_name": null, "reason": null, "account": MINE, "account_label": "Courant", "from": MINE, "to": OTHER,
+        "to_iban": null, "to_name": null, "amount": "30.00", "currency": "EUR", "reference": "", "created_at": NOW,
+        "decided_at": null, "expires_at": NOW, "digest": "d", "decidable": false})
+}
+
+#[tokio::test]
+async fn every_page_forbids_what_is_not_its_own() {
+    let bank = Bank::new();
+    for path in ["/sign-in", "/register", "/welcome", "/status", "/accounts", "/nowhere", "/assets/x-guichet.css"] {
+        let page = bank.get_signed(path).await;
+        let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"), "{path}");
+        assert!(!policy.contains("unsafe"), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "same-origin"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(page.headers[name], value, "{path}");
+        }
+        assert!(page.headers.contains_key("strict-transport-security"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_ever_under_an_address_that_names_their_content() {
+    let bank = Bank::new();
+    let page = bank.get("/sign-in").await;
+    for mark in ["rel=\"stylesheet\" href=\"", "script src=\""] {
+        let url = page.body.split_once(mark).unwrap().1.split('"').next().unwrap();
+        let asset = bank.get(url).await;
+        assert_eq!(asset.status, StatusCode::OK);
+        assert!(asset.headers["cache-control"].to_str().unwrap().contains("immutable"));
+        assert!(!asset.body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_page_for_members_leads_to_the_sign_in_and_back() {
+    let bank = Bank::new();
+    let location = bank.get("/requests?state=pending").await.location().to_owned();
+    assert_eq!(location, "/sign-in?next=%2Frequests%3Fstate%3Dpending");
+    let form = bank.get(&location).await;
+    assert_eq!(form.field("next"), "/requests?state=pending");
+    let fields = "login=claire&password=right+horse+battery&next=%2Frequests%3Fstate%3Dpending";
+    let answer = bank.post("/sign-in", fields).await;
+    assert_eq!(answer.location(), "/requests?state=pending");
+}
+
+#[tokio::test]
+async fn signing_in_never_leads_to_another_site() {
+    let bank = Bank::new();
+    for next in ["https%3A%2F%2Fevil.example", "%2F%2Fevil.example", "%2F%5Cevil.example", ""] {
+        let answer = bank.post("/sign-in", &format!("login=claire&password=right+horse+battery&next={next}")).await;
+        assert_eq!(answer.location(), "/accounts", "{next}");
+    }
+}
+
+#[tokio::test]
+async fn the_session_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+    let answer = Bank::new().post("/sign-in", "login=claire&password=right+horse+battery").await;
+    let cookie = answer.cookie("__Host-guichet").unwrap();
+    for attribute in ["; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"] {
+        assert!(cookie.contains(attribute), "{cookie}");
+    }
+    assert!(!cookie.contains("Domain"));
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_keeps_the_login_and_never_the_password() {
+    let answer = Bank::new().post("/sign-in", "login=claire&password=wrong+horse+battery").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.body.contains("value=\"claire\""));
+    assert!(!answer.body.contains("wrong horse battery"));
+    assert!(answer.cookie("__Host-guichet").is_none());
+}
+
+#[tokio::test]
+async fn a_sign_in_form_left_open_in_another_tab_still_works() {
+    let answer = Bank::new()
+        .send(
+            http::Request::post("/sign-in").header("sec-fetch-site", "same-origin").header(header::COOKIE, session()),
+            "login=claire&password=right+horse+battery".to_owned(),
+        )
+        .await;
+    assert_eq!(answer.location(), "/accounts");
+}
+
+#[tokio::test]
+async fn each_role_begins_at_its_own_place() {
+    for (role, place) in [("member", "/accounts"), ("agent", "/inbox"), ("superuser", "/users")] {
+        assert_eq!(Bank::of(role).get_signed("/").await.location(), place);
+    }
+    assert_eq!(Bank::new().get("/").await.location(), "/sign-in");
+}
+
+#[tokio::test]
+async fn a_member_may_not_open_the_pages_of_staff() {
+    let bank = Bank::new();
+    for path in ["/inbox", "/users", "/clients", "/logs", "/users/new"] {
+        assert_eq!(bank.get_signed(path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let refused = bank.post_signed(&format!("/requests/{REQUEST}/approve"), "").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(bank.asked(&format!("POST /api/requests/{REQUEST}")).is_empty());
+}
+
+#[tokio::test]
+async fn a_form_from_another_site_or_without_its_token_is_refused_and_nothing_is_done() {
+    let bank = Bank::new();
+    let token = bank.get_signed("/profile/password").await.field("csrf");
+    let fields = format!("account={MINE}&to_account={OTHER}&amount=30&step=send&key=k1");
+    let with = |token: &str| format!("csrf={token}&{fields}");
+    let post = || http::Request::post("/transfer").header(header::COOKIE, session());
+    let refused = [
+        bank.send(post().header("sec-fetch-site", "cross-site"), with(&token)).await,
+        bank.send(post().header("sec-fetch-site", "same-site"), with(&token)).await,
+        bank.send(post().header(header::ORIGIN, "https://evil.example"), with(&token)).await,
+        bank.send(post().header("sec-fetch-site", "same-origin"), with(&"0".repeat(64))).await,
+        bank.send(post().header("sec-fetch-site", "same-origin"), fields.clone()).await,
+    ];
+    for page in refused {
+        assert_eq!(page.status, StatusCode::FORBIDDEN);
+        assert!(page.body.contains("Formulaire refusé"), "it explains itself");
+    }
+    assert!(bank.asked("POST /api/transfers").is_empty());
+    let taken = bank.send(post().header(header::ORIGIN, "https://bank.example"), with(&token)).await;
+    assert_eq!(taken.location(), format!("/requests/{REQUEST}?done=sent"));
+}
+
+#[tokio::test]
+async fn a_transfer_is_checked_in_full_then_sent_once_under_one_key() {
+    let bank = Bank::new();
+    let fields = format!("account={MINE}&to_iban={}&amount=30,5&reference=Loyer", iban(77));
+    let check = bank.post_signed("/transfer", &fields).await;
+    assert_eq!(check.status, StatusCode::OK);
+    assert!(check.body.contains("€30.50") && check.body.contains("€69.50"), "the amount and what stays");
+    assert!(bank.asked("POST /api/transfers").is_empty(), "nothing is sent before it was checked");
+    let key = check.field("key");
+    let confirm = format!("{fields}&step=send&key={key}");
+    for _ in 0..2 {
+        let sent = bank.post_signed("/transfer", &confirm).await;
+        assert_eq!(sent.location(), format!("/requests/{REQUEST}?done=sent"));
+    }
+    let calls = bank.asked("POST /api/transfers");
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0], calls[1], "the same key and the same content: the bank does it once");
+    assert!(calls[0].contains(&key) && calls[0].contains("\"amount\":\"30.5\""), "{}", calls[0]);
+}
+
+#[tokio::test]
+async fn what_was_typed_stays_and_each_fault_stands_beside_its_field() {
+    let bank = Bank::new();
+    let fields = format!("account={MINE}&to_iban=FR7612345&amount=1.234&reference=Rent");
+    let page = bank.post_signed("/transfer", &fields).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for part in ["id=\"to_iban-error\"", "id=\"amount-error\"", "href=\"#amount\"", "value=\"1.234\"", "value=\"Rent\""]
+    {
+        assert!(page.body.contains(part), "{part}");
+    }
+    assert!(page.body.contains("<title>Error: Transfer"));
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_bank_is_told_in_the_page_s_language() {
+    let bank = Bank::new();
+    let problem = Problem::refused("unknown-payee", "raw words of the service").about("to", "raw");
+    bank.script(|script| script.transfer_problem = Some(problem));
+    let fields = format!("account={MINE}&to_iban={}&amount=30&step=send&key=k", iban(99));
+    let page = bank.post_signed("/transfer", &fields).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.body.contains("There is no open account here with this number"));
+    assert!(!page.body.contains("raw words"));
+    assert!(page.body.contains("id=\"to_iban-error\""));
+}
+
+#[tokio::test]
+async fn the_language_is_chosen_and_the_page_stays() {
+    let bank = Bank::new();
+    let page = bank.get("/register").await;
+    assert!(page.body.contains("<html lang=\"fr\""), "French unless asked otherwise");
+    let chosen = bank.post("/preferences", "language=en&next=%2Fregister").await;
+    assert_eq!(chosen.location(), "/register");
+    assert!(chosen.cookie("__Host-language").unwrap().starts_with("__Host-language=en;"));
+    let request = http::Request::get("/register").header(header::COOKIE, "__Host-language=en");
+    assert!(bank.send(request, String::new()).await.body.contains("<html lang=\"en\""));
+    let request = http::Request::get("/register").header(header::ACCEPT_LANGUAGE, "en-GB,fr;q=0.5");
+    assert!(bank.send(request, String::new()).await.body.contains("<html lang=\"en\""));
+    bank.post_signed("/preferences", "language=en&next=%2Faccounts").await.location();
+    assert_eq!(bank.asked("PATCH /api/auth/profile").len(), 1, "the profile learns it too");
+}
+
+#[tokio::test]
+async fn a_token_is_asked_for_once_and_again_when_it_was_revoked() {
+    let bank = Bank::new();
+    for _ in 0..3 {
+        assert_eq!(bank.get_signed("/accounts").await.status, StatusCode::OK);
+    }
+    assert_eq!(bank.asked("POST /api/auth/browser-sessions/resume").len(), 1);
+    bank.script(|script| script.revoke_once = true);
+    assert_eq!(bank.get_signed("/accounts").await.status, StatusCode::OK);
+    assert_eq!(bank.asked("POST /api/auth/browser-sessions/resume").len(), 2);
+}
+
+#[tokio::test]
+async fn a_session_that_ended_leads_to_the_sign_in_and_says_so() {
+    let bank = Bank::new();
+    bank.get_signed("/accounts").await;
+    bank.script(|script| (script.ended, script.revoke_once) = (true, true));
+    let page = bank.get_signed("/accounts").await;
+    assert_eq!(page.location(), "/sign-in?next=%2Faccounts&why=ended");
+    assert!(page.cookie("__Host-guichet").unwrap().contains("Max-Age=0"));
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_here_and_there() {
+    let bank = Bank::new();
+    let page = bank.post_signed("/sign-out", "").await;
+    assert_eq!(page.location(), "/sign-in?why=out");
+    assert!(page.cookie("__Host-guichet").unwrap().contains("Max-Age=0"));
+    assert_eq!(bank.asked("POST /api/auth/logout").len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_page_in_the_visitor_s_language() {
+    let bank = Bank::new();
+    for path in ["/nowhere", "/accounts/none", &format!("/accounts/{REQUEST}")] {
+        let page = bank.get_signed(path).await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(page.body.contains("Page introuvable"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_too_long_is_refused_before_it_is_read() {
+    let page = Bank::new().post("/sign-in", &"x".repeat(100_000)).await;
+    assert_eq!(page.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn the_status_page_answers_without_a_monitor_and_without_a_session() {
+    let page = Bank::new().get("/status").await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(page.body.contains("<h1>"));
+}

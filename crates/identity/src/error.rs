@@ -1,0 +1,125 @@
+//! What can go wrong here, each with the one answer that the caller gets.
+
+use aaa::Problem;
+use http::StatusCode;
+use store::StoreError;
+
+/// Why a use case was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Hashing, signing or writing JSON failed.
+    #[error("{0}")]
+    Internal(String),
+    /// Unknown login, wrong password, or a person who may not sign in: never told which.
+    #[error("sign-in refused")]
+    SignInRefused(&'static str),
+    /// The refresh token or the browser session does not hold (any more).
+    #[error("the session ended")]
+    SessionEnded,
+    /// The caller is not there any more.
+    #[error("the caller is unknown")]
+    Unknown,
+    /// No such person or session, or not for this caller.
+    #[error("not found")]
+    NotFound,
+    /// The login belongs to somebody.
+    #[error("the login is taken")]
+    LoginTaken,
+    /// The password can be guessed.
+    #[error("{field} {words}")]
+    WeakPassword {
+        /// Which field held it.
+        field: &'static str,
+        /// What to do better.
+        words: String,
+    },
+    /// The old password does not fit.
+    #[error("the old password is wrong")]
+    WrongPassword,
+    /// Somebody else changed it first.
+    #[error("changed meanwhile")]
+    ChangedMeanwhile,
+    /// The person's state does not allow it.
+    #[error("{0}")]
+    WrongState(&'static str),
+    /// Nobody could run the bank afterwards.
+    #[error("the last superuser")]
+    LastSuperuser,
+    /// The person has accounts that are neither closed nor rejected.
+    #[error("the person has accounts")]
+    HasAccounts,
+    /// The bank did not say whether the person has accounts.
+    #[error("the bank did not answer: {0}")]
+    Bank(Problem),
+    /// The `Idempotency-Key` came before with other content.
+    #[error("the idempotency key was used with other content")]
+    KeyReused,
+    /// A parameter that its type could not refuse.
+    #[error("{field} {words}")]
+    Fault {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        words: &'static str,
+    },
+}
+
+impl Error {
+    pub(crate) fn internal(cause: impl std::fmt::Display) -> Self {
+        Self::Internal(cause.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Store(error) => chassis::store_problem(&error),
+            Error::Internal(cause) => Self::internal(cause),
+            Error::SignInRefused(_) => Self::sign_in_refused(),
+            Error::SessionEnded => Self::unauthorized().detail("This session has ended. Sign in again."),
+            Error::Unknown => Self::unauthorized(),
+            Error::NotFound => Self::not_found(),
+            Error::LoginTaken => Self::conflict("login-taken", "This login is taken; choose another one.")
+                .about("login", "is taken; choose another one"),
+            Error::WeakPassword { field, words } => {
+                Self::refused("weak-password", format!("This password is too easy to guess: it {words}"))
+                    .about(field, words)
+            }
+            Error::WrongPassword => Self::refused("wrong-password", "The old password is wrong; nothing was changed.")
+                .about("old_password", "is not the password that is valid now"),
+            Error::ChangedMeanwhile => Self::conflict(
+                "changed-meanwhile",
+                "Somebody changed this at the same moment. Look again, then repeat it if it is still wanted.",
+            ),
+            Error::WrongState(words) => Self::conflict("wrong-state", words),
+            Error::LastSuperuser => Self::conflict(
+                "last-superuser",
+                "This is the last superuser who can sign in. Create or activate another one first.",
+            ),
+            Error::HasAccounts => Self::conflict(
+                "has-accounts",
+                "This person has accounts that are not closed. Close them first, or disable the person instead.",
+            ),
+            Error::Bank(problem) if problem.status() == StatusCode::UNAUTHORIZED => problem,
+            Error::Bank(problem) => Self::unavailable(2, format_args!("asking for the accounts: {problem}")).detail(
+                "Whether this person has accounts could not be asked right now, so nothing was deleted. Please try \
+                 again in a moment.",
+            ),
+            Error::KeyReused => Self::refused(
+                "idempotency-key-reused",
+                "This Idempotency-Key was used before with other content. Use a new key for a new request.",
+            )
+            .about("Idempotency-Key", "was used before with other content"),
+            Error::Fault { field, words } => Self::fault(field, words),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What this service tells the journal, each event in one place. Never a secret, nor what was typed as a login unless it
+//! has the form of one: people type passwords there.
+
+use std::collections::BTreeMap;
+
+use contracts::events::{Action, Audience, Level, LogEvent, Person};
+use vocabulary::{Chance, Clock, EventId, Login};
+
+/// Makes the events of one call.
+pub(crate) struct Events<'a> {
+    pub(crate) clock: &'a Clock,
+    pub(crate) chance: &'a Chance,
+    /// The call, when there is one.
+    pub(crate) trace_id: Option<&'a str>,
+}
+
+/// Why a sign-in was refused: for the journal only.
+pub(crate) type Refusal = &'static str;
+
+impl Events<'_> {
+    fn event(&self, action: Action, audience: Audience, level: Level, message: String) -> LogEvent {
+        LogEvent {
+            id: EventId::new(self.clock, self.chance),
+            at: self.clock.now(),
+            audience,
+            level,
+            action,
+            actor: None,
+            subject: None,
+            message,
+            details: BTreeMap::new(),
+            trace_id: self.trace_id.map(ToOwned::to_owned),
+        }
+    }
+
+    /// Something that a person did to themselves.
+    fn own(&self, action: Action, person: &Person, message: String) -> LogEvent {
+        LogEvent {
+            actor: Some(person.clone()),
+            subject: Some(person.clone()),
+            ..self.event(action, Audience::Members, Level::Info, message)
+        }
+    }
+
+    /// Something that staff did to a person.
+    fn on(&self, action: Action, actor: Option<Person>, person: &Person, message: String) -> LogEvent {
+        LogEvent { actor, subject: Some(person.clone()), ..self.event(action, Audience::Members, Level::Info, message) }
+    }
+
+    pub(crate) fn registered(&self, person: &Person) -> LogEvent {
+        self.own(Action::Registered, person, format!("{} registered and waits for activation.", person.login))
+    }
+
+    pub(crate) fn created(&self, action: Action, actor: Option<Person>, person: &Person, role: &str) -> LogEvent {
+        let by = actor.as_ref().map_or_else(|| "on the command line".to_owned(), |actor| format!("by {}", actor.login));
+        let message = format!("{} was created as {role} {by}.", person.login);
+        LogEvent { audience: Audience::Agents, ..self.on(action, actor, person, message) }
+    }
+
+    pub(crate) fn login(&self, person: &Person, how: &str) -> LogEvent {
+        with(self.own(Action::Login, person, format!("{} signed in.", person.login)), [("session", how)])
+    }
+
+    /// A refused sign-in; `typed` is the login if it has the form of one.
+    pub(crate) fn login_failed(&self, person: Option<&Person>, typed: Option<&Login>, reason: Refusal) -> LogEvent {
+        let audience = if person.is_some() { Audience::Members } else { Audience::Agents };
+        let message = match typed {
+            Some(login) => format!("A sign-in as {login} was refused."),
+            None => "A sign-in under something that cannot be a login was refused.".to_owned(),
+        };
+        let event =
+            LogEvent { subject: person.cloned(), ..self.event(Action::LoginFailed, audience, Level::Warning, message) };
+        let login = typed.map_or("", Login::as_str);
+        with(event, [("reason", reason), ("login", login)])
+    }
+
+    pub(crate) fn logout(&self, person: &Person) -> LogEvent {
+        self.own(Action::Logout, person, format!("{} signed out.", person.login))
+    }
+
+    pub(crate) fn session_ended(&self, person: &Person, session: &str) -> LogEvent {
+        let message = format!("{} ended one of their sessions.", person.login);
+        with(self.own(Action::SessionEnded, person, message), [("session", session)])
+    }
+
+    pub(crate) fn refresh_reused(&self, person: &Person, session: &str) -> LogEvent {
+        let message = format!(
+            "A refresh token of {} was used twice: it was stolen, or a program is broken. The session was ended.",
+            person.login
+        );
+        let event = LogEvent {
+            subject: Some(person.clone()),
+            ..self.event(Action::RefreshReused, Audience::Members, Level::Warning, message)
+        };
+        with(event, [("session", session)])
+    }
+
+    pub(crate) fn profile_changed(&self, person: &Person, fields: &str) -> LogEvent {
+        let message = format!("{} changed their profile: {fields}.", person.login);
+        with(self.own(Action::ProfileChanged, person, message), [("fields", fields)])
+    }
+
+    pub(crate) fn password_changed(&self, person: &Person, ended: usize) -> LogEvent {
+        let message = format!("{} changed their password; their other sessions were ended.", person.login);
+        with(self.own(Action::PasswordChanged, person, message), [("sessions_ended", &ended.to_string())])
+    }
+
+    pub(crate) fn password_change_failed(&self, person: &Person) -> LogEvent {
+        let message = format!("{} gave a wrong old password; the password was not changed.", person.login);
+        let event = LogEvent { level: Level::Warning, ..self.own(Action::PasswordChangeFailed, person, message) };
+        with(event, [("reason", "wrong-password")])
+    }
+
+    pub(crate) fn state_changed(
+        &self,
+        action: Action,
+        actor: &Person,
+        person: &Person,
+        verb: &str,
+        reason: Option<&str>,
+    ) -> LogEvent {
+        let message = format!("{} was {verb} by {}.", person.login, actor.login);
+        let event = self.on(action, Some(actor.clone()), person, message);
+        match reason {
+            Some(reason) => with(event, [("reason", reason)]),
+            None => event,
+        }
+    }
+}
+
+fn with<const N: usize>(mut event: LogEvent, details: [(&str, &str); N]) -> LogEvent {
+    event.details.extend(
+        details
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    event
+}

@@ -1,0 +1,29 @@
+//! `identity`: people, how they sign in, and their sessions.
+//!
+//! Promises: a sign-in is refused with one answer and one amount of work, whatever the reason; of a secret only a hash
+//! is stored; whoever may sign in no more has no session and no access token that holds; every change tells the journal
+//! in the transaction that makes it. It asks the bank whether a person has accounts before removing them, through the
+//! bank's contract; it must not know anything else of money.
+#![warn(missing_docs)]
+
+mod error;
+mod events;
+mod management;
+mod person;
+mod profile;
+mod registration;
+mod service;
+mod session;
+mod sign_in;
+mod signing_key;
+mod store;
+mod strength;
+
+pub use error::Error;
+pub use registration::NewPerson;
+pub use service::{Delivered, Identity, delivered_at_once, operations};
+pub use signing_key::{SigningKey, SigningKeyError};
+pub use store::{MIGRATIONS, QUERIES};
+
+/// Who signs access tokens, and for whom: every service of the bank.
+pub const ISSUER: &str = "guichet";

@@ -1,0 +1,250 @@
+//! The service itself: what it is made of, what it offers, who may see and manage whom, and how it does.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aaa::{
+    Api, Directory, Entry, Gate, Guard, Hasher, IdempotencyKey, Jwks, Module, Principal, Problem, Revocation, Signer,
+    Verdict,
+};
+use chassis::{Health, Truth};
+use contracts::events::{AUTH_REVOKED, LogEvent};
+use contracts::identity::{ManageUser, SeeUser, User};
+use sha2::{Digest, Sha256};
+use store::{Once, Store, StoreError, Transaction};
+use vocabulary::{Chance, Clock, SessionId, UserId};
+
+use crate::error::Error;
+use crate::events::Events;
+use crate::person::{self, Person};
+use crate::session::REMEMBERED;
+use crate::signing_key::SigningKey;
+use crate::store as rows;
+
+/// Waits until everything told so far was delivered to this process's subscribers, at most so long.
+pub type Delivered = Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// For programs without a bus: nothing is waited for.
+pub fn delivered_at_once() -> Delivered {
+    Arc::new(|_| Box::pin(std::future::ready(())))
+}
+
+/// How long an answer waits for a revocation to reach every verifier of the process.
+const DELIVERY: Duration = Duration::from_secs(1);
+
+/// People, how they sign in, and their sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    pub(crate) store: Store,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) hasher: Hasher,
+    pub(crate) directory: Directory,
+    pub(crate) chance: Chance,
+    delivered: Delivered,
+    pepper: [u8; 32],
+}
+
+impl Identity {
+    /// On a store opened with [`crate::MIGRATIONS`]. `directory` reaches the bank; `delivered` waits for the relay that
+    /// carries this store's events to the bus.
+    pub fn new(
+        store: Store,
+        key: &SigningKey,
+        hasher: Hasher,
+        directory: Directory,
+        chance: Chance,
+        delivered: Delivered,
+    ) -> Result<Self, Error> {
+        let (signer, pepper) = (Arc::new(key.signer()?), key.derived("idempotency"));
+        Ok(Self { store, signer, hasher, directory, chance, delivered, pepper })
+    }
+
+    /// The service with its policies enforced, ready to be served.
+    pub fn module(self, gate: Gate) -> Module {
+        mount(chassis::common(Api::new(self, gate))).finish()
+    }
+
+    /// The keys that verify access tokens: for the verifiers of this process.
+    pub fn jwks(&self) -> Jwks {
+        self.signer.jwks()
+    }
+
+    /// Sessions that were ended and whose access tokens may not all have run out: for a verifier that starts.
+    pub async fn recent_revocations(&self) -> Result<Vec<Revocation>, Error> {
+        let mut tx = self.store.read().await?;
+        Ok(rows::recent_revocations(&mut tx, self.clock().now()).await?)
+    }
+
+    /// Forgets sessions and revocations that ended by themselves. To be called from time to time.
+    pub async fn forget_ended(&self) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        rows::forget(&mut tx, self.clock().now()).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+impl Identity {
+    pub(crate) fn clock(&self) -> &Clock {
+        self.store.clock()
+    }
+
+    pub(crate) fn events<'a>(&'a self, trace_id: Option<&'a str>) -> Events<'a> {
+        Events { clock: self.clock(), chance: &self.chance, trace_id }
+    }
+
+    /// The caller, as they are now.
+    pub(crate) async fn caller(&self, by: &Principal) -> Result<Person, Error> {
+        rows::person(&mut self.store.read().await?, by.id).await?.ok_or(Error::Unknown)
+    }
+
+    /// Ends every session of a person but `spared`, and tells every verifier. Gives how many lived.
+    pub(crate) async fn end_sessions(
+        &self,
+        tx: &mut Transaction,
+        person: UserId,
+        spared: Option<SessionId>,
+    ) -> Result<usize, Error> {
+        let mut ended = rows::living_ids(tx, person, self.clock().now()).await?;
+        ended.retain(|id| Some(*id) != spared);
+        rows::end_sessions(tx, person, spared).await?;
+        self.revoke(tx, &ended).await?;
+        Ok(ended.len())
+    }
+
+    /// Tells every verifier, and those that start soon, that the access tokens of these sessions hold no more.
+    pub(crate) async fn revoke(&self, tx: &mut Transaction, sessions: &[SessionId]) -> Result<(), Error> {
+        let until = self.clock().now().plus(REMEMBERED);
+        rows::note_revocations(tx, sessions, until).await?;
+        for id in sessions {
+            tx.tell(AUTH_REVOKED, serde_json::to_string(&Revocation::Session { id: *id, until })?);
+        }
+        Ok(())
+    }
+
+    /// Commits, then waits until the revocations told have reached the verifiers of this process. Those of others hear
+    /// of them within a second, whatever happens here.
+    pub(crate) async fn commit_and_deliver(&self, tx: Transaction) -> Result<(), Error> {
+        tx.commit().await?;
+        (self.delivered)(DELIVERY).await;
+        Ok(())
+    }
+
+    /// The reply that was given to this key before, if any.
+    pub(crate) async fn replay(
+        &self,
+        tx: &mut Transaction,
+        scope: &str,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Option<User>, Error> {
+        let Some(key) = key else { return Ok(None) };
+        match tx.once(scope, &key.key, self.peppered(key)).await? {
+            Once::Replay(reply) => Ok(Some(serde_json::from_str(&reply)?)),
+            Once::Mismatch => Err(Error::KeyReused),
+            Once::Fresh | Once::Twin => Ok(None),
+        }
+    }
+
+    pub(crate) async fn remember(
+        &self,
+        tx: &mut Transaction,
+        scope: &str,
+        key: Option<&IdempotencyKey>,
+        reply: &User,
+    ) -> Result<(), Error> {
+        let Some(key) = key else { return Ok(()) };
+        Ok(tx.remember(scope, &key.key, self.peppered(key), &serde_json::to_string(reply)?).await?)
+    }
+
+    /// The content holds a password: a bare digest of it in the database would be a fast way to guess the password.
+    fn peppered(&self, key: &IdempotencyKey) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.pepper);
+        digest.update(key.digest);
+        digest.finalize().into()
+    }
+}
+
+/// Tells the journal, in the transaction of the change.
+pub(crate) fn tell(tx: &mut Transaction, event: &LogEvent) -> Result<(), Error> {
+    tx.tell(event.subject(), event.payload()?);
+    Ok(())
+}
+
+/// What this service offers, without running it.
+pub fn operations() -> Vec<Entry> {
+    mount(Api::listing()).entries()
+}
+
+fn mount(api: Api<Identity>) -> Api<Identity> {
+    use crate::{management, profile, registration, sign_in};
+    api.serve(registration::register)
+        .serve(registration::create_agent)
+        .serve(sign_in::sign_in)
+        .serve(sign_in::refresh)
+        .serve(sign_in::sign_out)
+        .serve(sign_in::open_browser_session)
+        .serve(sign_in::resume_browser_session)
+        .serve(sign_in::list_sessions)
+        .serve(sign_in::end_session)
+        .serve(sign_in::get_jwks)
+        .serve(profile::who_am_i)
+        .serve(profile::get_profile)
+        .serve(profile::edit_profile)
+        .serve(profile::change_password)
+        .serve(management::list_users)
+        .serve(management::get_user)
+        .serve(management::activate_user)
+        .serve(management::disable_user)
+        .serve(management::reject_user)
+        .serve(management::delete_user)
+}
+
+impl Identity {
+    async fn find(&self, id: UserId) -> Result<Option<Person>, Problem> {
+        let found = async { rows::person(&mut self.store.read().await?, id).await };
+        found.await.map_err(|error| chassis::store_problem(&error))
+    }
+}
+
+impl Guard<SeeUser> for Identity {
+    type Row = User;
+    async fn check(&self, by: &Principal, id: UserId) -> Result<Verdict<User>, Problem> {
+        Ok(match self.find(id).await? {
+            Some(person) if person::sees(by, &person) => Verdict::Granted(person.user()),
+            _ => Verdict::Unseen,
+        })
+    }
+}
+
+impl Guard<ManageUser> for Identity {
+    type Row = ();
+    async fn check(&self, by: &Principal, id: UserId) -> Result<Verdict<()>, Problem> {
+        Ok(match self.find(id).await? {
+            Some(person) => person::manages(by, &person),
+            None => Verdict::Unseen,
+        })
+    }
+}
+
+impl Health for Identity {
+    async fn ready(&self) -> Result<(), String> {
+        self.store.ping().await.map_err(|error| error.to_string())
+    }
+
+    async fn truths(&self) -> Vec<Truth> {
+        let counted = async {
+            let mut tx = self.store.read().await?;
+            let stray = rows::count_sessions_of_inactive(&mut tx).await?;
+            let superusers = rows::count_active_superusers(&mut tx).await?;
+            Ok::<_, StoreError>((stray, superusers))
+        };
+        // What cannot be counted is not known to hold.
+        let (stray, superusers) = counted.await.unwrap_or((1, 0));
+        vec![
+            Truth::new("every session belongs to an active person", stray == 0),
+            Truth::new("at least one superuser can sign in", superusers > 0),
+        ]
+    }
+}

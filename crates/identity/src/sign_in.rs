@@ -1,0 +1,248 @@
+//! Signing in and out, and the sessions in between.
+//!
+//! A sign-in always does the same: one look for the person, one Argon2id verification, one transaction that locks the
+//! person and tells one event. Only then does the answer differ.
+
+use aaa::{Call, Claims, Created, Done, Jwks, Password};
+use contracts::Page;
+use contracts::identity::{
+    self as contract, BrowserSession, EndSession, GetJwks, ListSessions, OpenBrowserSession, Refresh,
+    ResumeBrowserSession, SignIn, SignOut, Tokens, UserState,
+};
+use store::Uuid;
+use vocabulary::{Login, SessionId, Timestamp, new_uuid};
+
+use crate::error::Error;
+use crate::events::Refusal;
+use crate::person::{Person, groups};
+use crate::service::{Identity, tell};
+use crate::session::{Kind, Secret, Session, hash_of};
+use crate::store as rows;
+
+/// Longest name of a client that is kept.
+const MAX_AGENT: usize = 200;
+
+/// Somebody who just proved to be the holder of a session.
+struct Present {
+    person: Person,
+    session: Session,
+    secret: Secret,
+}
+
+/// An access token and the seconds it holds.
+struct Access {
+    token: String,
+    seconds: u32,
+}
+
+pub(crate) async fn sign_in(identity: Identity, call: Call<SignIn, Identity>) -> Result<Tokens, Error> {
+    let SignIn { login, password } = call.request;
+    let (agent, trace_id) = (call.context.agent, &call.context.trace_id);
+    identity.open_session(&login, password, Kind::Tokens, agent, trace_id).await.and_then(|it| identity.tokens(&it))
+}
+
+pub(crate) async fn open_browser_session(
+    identity: Identity,
+    call: Call<OpenBrowserSession, Identity>,
+) -> Result<Created<BrowserSession>, Error> {
+    let OpenBrowserSession { login, password, agent } = call.request;
+    let agent = agent.or(call.context.agent);
+    let present = identity.open_session(&login, password, Kind::Browser, agent, &call.context.trace_id).await?;
+    identity.browser_session(&present).map(Created)
+}
+
+pub(crate) async fn refresh(identity: Identity, call: Call<Refresh, Identity>) -> Result<Tokens, Error> {
+    let hash = hash_of(&call.request.refresh_token);
+    let (mut tx, person, mut session) = identity.resume(hash, Kind::Tokens).await?;
+    let now = identity.clock().now();
+    if !rows::spend_secret(&mut tx, hash, now).await? {
+        // Used before: whoever holds the tokens that came of it may be a thief, or this caller is. Both are out.
+        rows::end_session(&mut tx, session.id, person.id).await?;
+        identity.revoke(&mut tx, &[session.id]).await?;
+        let events = identity.events(Some(&call.context.trace_id));
+        tell(&mut tx, &events.refresh_reused(&person.named(), &session.id.to_string()))?;
+        identity.commit_and_deliver(tx).await?;
+        return Err(Error::SessionEnded);
+    }
+    let secret = Secret::new(&identity.chance);
+    session.seen(now);
+    rows::touch_session(&mut tx, &session).await?;
+    rows::add_secret(&mut tx, session.id, secret.hash()).await?;
+    tx.commit().await?;
+    identity.tokens(&Present { person, session, secret })
+}
+
+pub(crate) async fn resume_browser_session(
+    identity: Identity,
+    call: Call<ResumeBrowserSession, Identity>,
+) -> Result<BrowserSession, Error> {
+    let secret = Secret::given(call.request.secret);
+    let (mut tx, person, mut session) = identity.resume(secret.hash(), Kind::Browser).await?;
+    session.seen(identity.clock().now());
+    rows::touch_session(&mut tx, &session).await?;
+    tx.commit().await?;
+    identity.browser_session(&Present { person, session, secret })
+}
+
+pub(crate) async fn sign_out(identity: Identity, call: Call<SignOut, Identity>) -> Result<Done, Error> {
+    let by = call.by();
+    let mut tx = identity.store.begin().await?;
+    let person = rows::lock(&mut tx, Some(by.id)).await?.ok_or(Error::Unknown)?;
+    if rows::end_session(&mut tx, by.session, by.id).await? {
+        tell(&mut tx, &identity.events(Some(&call.context.trace_id)).logout(&person.named()))?;
+    }
+    // Told even when the session was gone already: this very token was still taken for good.
+    identity.revoke(&mut tx, &[by.session]).await?;
+    identity.commit_and_deliver(tx).await?;
+    Ok(Done)
+}
+
+pub(crate) async fn list_sessions(
+    identity: Identity,
+    call: Call<ListSessions, Identity>,
+) -> Result<Page<contract::Session>, Error> {
+    let by = call.by();
+    let living = rows::living_sessions(&mut identity.store.read().await?, by.id, identity.clock().now()).await?;
+    let shown = living.into_iter().map(|session| contract::Session {
+        id: session.id,
+        current: session.id == by.session,
+        agent: session.agent,
+        created_at: session.created_at,
+        seen_at: session.seen_at,
+        ends_at: session.ends_at,
+    });
+    Ok(Page { items: shown.collect(), next: None })
+}
+
+pub(crate) async fn end_session(identity: Identity, call: Call<EndSession, Identity>) -> Result<Done, Error> {
+    let (by, id) = (call.by(), call.request.id);
+    let mut tx = identity.store.begin().await?;
+    let person = rows::lock(&mut tx, Some(by.id)).await?.ok_or(Error::Unknown)?;
+    if !rows::end_session(&mut tx, id, by.id).await? {
+        return Err(Error::NotFound);
+    }
+    let events = identity.events(Some(&call.context.trace_id));
+    tell(&mut tx, &events.session_ended(&person.named(), &id.to_string()))?;
+    identity.revoke(&mut tx, &[id]).await?;
+    identity.commit_and_deliver(tx).await?;
+    Ok(Done)
+}
+
+pub(crate) async fn get_jwks(identity: Identity, _: Call<GetJwks, Identity>) -> Result<Jwks, Error> {
+    Ok(identity.jwks())
+}
+
+/// Whether the person may sign in, or the reason for the journal.
+fn verdict(found: Option<&Person>, fits: bool, now: Option<&Person>) -> Result<Person, Refusal> {
+    let found = found.ok_or("unknown-login")?;
+    // A password that was changed in between does not fit any more.
+    let now = now.filter(|now| fits && now.password == found.password).ok_or("wrong-password")?;
+    match now.state {
+        UserState::Active => Ok(now.clone()),
+        state @ (UserState::Pending | UserState::Disabled | UserState::Rejected) => Err(rows::state_name(state)),
+    }
+}
+
+impl Identity {
+    async fn open_session(
+        &self,
+        login: &str,
+        password: Password,
+        kind: Kind,
+        agent: Option<String>,
+        trace_id: &str,
+    ) -> Result<Present, Error> {
+        let login: Option<Login> = login.parse().ok();
+        let found = rows::person_by_login(&mut self.store.read().await?, login.as_ref()).await?;
+        let stored = found.as_ref().map(|person| person.password.clone());
+        let fits = self.hasher.verify(password, stored).await.map_err(Error::internal)?;
+
+        let events = self.events(Some(trace_id));
+        let mut tx = self.store.begin().await?;
+        let locked = rows::lock(&mut tx, found.as_ref().map(|person| person.id)).await?;
+        let mut person = match verdict(found.as_ref(), fits, locked.as_ref()) {
+            Ok(person) => person,
+            Err(reason) => {
+                let named = found.as_ref().map(Person::named);
+                tell(&mut tx, &events.login_failed(named.as_ref(), login.as_ref(), reason))?;
+                tx.commit().await?;
+                return Err(Error::SignInRefused(reason));
+            }
+        };
+        let (now, secret) = (self.clock().now(), Secret::new(&self.chance));
+        let agent = agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect());
+        let id = SessionId::new(self.clock(), &self.chance);
+        let session = Session::begin(id, person.id, kind, agent, now, person.last_login_at);
+        rows::add_session(&mut tx, &session, secret.hash()).await?;
+        rows::set_last_login(&mut tx, person.id, now).await?;
+        person.last_login_at = Some(now);
+        tell(&mut tx, &events.login(&person.named(), kind.name()))?;
+        tx.commit().await?;
+        Ok(Present { person, session, secret })
+    }
+
+    /// The living session that a secret holds, with its person locked in the transaction that is given along.
+    async fn resume(&self, hash: [u8; 32], kind: Kind) -> Result<(store::Transaction, Person, Session), Error> {
+        // Looked up in a snapshot first: junk must not wait for, or hold up, those who write.
+        let known = rows::session_of_secret(&mut self.store.read().await?, hash).await?;
+        let (known, _) = known.ok_or(Error::SessionEnded)?;
+        let mut tx = self.store.begin().await?;
+        let person = rows::lock(&mut tx, Some(known.person)).await?;
+        let session = rows::session_of_secret(&mut tx, hash).await?;
+        match (person, session) {
+            (Some(person), Some((session, _)))
+                if session.kind == kind && session.lives(self.clock().now()) && person.state == UserState::Active =>
+            {
+                Ok((tx, person, session))
+            }
+            _ => Err(Error::SessionEnded),
+        }
+    }
+
+    fn tokens(&self, present: &Present) -> Result<Tokens, Error> {
+        let access = self.access(&present.person, &present.session)?;
+        Ok(Tokens {
+            access_token: access.token,
+            token_type: "Bearer".into(),
+            expires_in: access.seconds,
+            refresh_token: present.secret.expose().to_owned(),
+        })
+    }
+
+    fn browser_session(&self, present: &Present) -> Result<BrowserSession, Error> {
+        let access = self.access(&present.person, &present.session)?;
+        Ok(BrowserSession {
+            secret: present.secret.expose().to_owned(),
+            access_token: access.token,
+            expires_in: access.seconds,
+            ends_at: present.session.ends_at,
+            user: present.person.user(),
+            previous_login_at: present.session.previous_login_at,
+        })
+    }
+
+    fn access(&self, person: &Person, session: &Session) -> Result<Access, Error> {
+        let now = self.clock().now();
+        let until = session.access_until(now);
+        let claims = self.claims(person, session.id, now, until);
+        let seconds = u32::try_from(claims.exp.saturating_sub(claims.iat)).unwrap_or(0);
+        Ok(Access { token: self.signer.sign(&claims).map_err(Error::internal)?, seconds })
+    }
+
+    fn claims(&self, person: &Person, session: SessionId, now: Timestamp, until: Timestamp) -> Claims {
+        let jti: Uuid = new_uuid(self.clock(), &self.chance);
+        Claims {
+            iss: self.signer.issuer().into(),
+            aud: self.signer.audience().into(),
+            sub: person.id,
+            exp: until.seconds(),
+            nbf: now.seconds(),
+            iat: now.seconds(),
+            jti: jti.to_string(),
+            sid: session,
+            login: person.login.to_string(),
+            name: person.name(),
+            groups: groups(person.role),
+        }
+    }
+}

@@ -63,6 +63,8 @@ pub struct Module {
     pub router: Router,
     /// Only the operations that no other service has, without fallback: to be merged with those of others.
     pub own: Router,
+    /// Only the operations that every service has, without fallback.
+    pub shared: Router,
     /// What is offered, in the order it was mounted.
     pub entries: Vec<Entry>,
 }
@@ -125,8 +127,8 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
 
     /// Closes the list: everything else is 404 or 405.
     pub fn finish(self) -> Module {
-        let router = closed(self.own.clone().merge(self.shared));
-        Module { router, own: self.own, entries: self.entries }
+        let router = closed(self.own.clone().merge(self.shared.clone()));
+        Module { router, own: self.own, shared: self.shared, entries: self.entries }
     }
 }
 

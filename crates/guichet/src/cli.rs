@@ -18,7 +18,9 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Run the whole bank in this process
-    #[command(after_help = "Examples:\n  guichet up --demo\n  guichet up --data-dir /var/lib/guichet --listen 0.0.0.0:8443 --host bank.example.org")]
+    #[command(
+        after_help = "Examples:\n  guichet up --demo\n  guichet up --data-dir /var/lib/guichet --listen 0.0.0.0:8443 --host bank.example.org"
+    )]
     Up(Up),
     /// List every operation and who may call it
     Routes {

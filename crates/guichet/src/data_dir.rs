@@ -20,7 +20,8 @@ pub(crate) fn take(path: &Path) -> Result<Lock, Failure> {
     let mode = fs::metadata(path).map_err(failed("read the data directory"))?.permissions().mode();
     if mode & 0o077 != 0 {
         // Databases and keys are 0600 each; the directory need not tell others even their names.
-        fs::set_permissions(path, Permissions::from_mode(mode & !0o077)).map_err(failed("protect the data directory"))?;
+        fs::set_permissions(path, Permissions::from_mode(mode & !0o077))
+            .map_err(failed("protect the data directory"))?;
     }
     let lock = path.join("lock");
     let file = OpenOptions::new()

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use aaa::{Caller, Password, Problem};
 use contracts::bank::{
-    Account, ApproveRequest, CancelRequest, OpenAccount, Payee, RejectRequest, Request, RequestDeposit, RequestTransfer,
-    RequestWithdrawal,
+    Account, ApproveRequest, CancelRequest, OpenAccount, Payee, RejectRequest, Request, RequestDeposit,
+    RequestTransfer, RequestWithdrawal,
 };
 use contracts::identity::{
     ActivateUser, CreateAgent, DisableUser, EditProfile, Language, Refresh, Register, RejectUser, SignIn, Tokens, User,
@@ -44,8 +44,18 @@ const WAITING: [(&str, &str, &str); 2] = [("nadia", "Nadia", "Kone"), ("oscar", 
 /// Who may not sign in any more, and who never might.
 const GONE: [(&str, &str, &str); 2] = [("paul", "Paul", "Chevalier"), ("spam", "Best", "Offers")];
 const REFERENCES: [&str; 12] = [
-    "Restaurant", "Courses", "Cadeau", "Covoiturage", "Cours de piano", "Cinéma", "Part du loyer", "Vélo d'occasion",
-    "Week-end", "Livres", "Panier de légumes", "Merci !",
+    "Restaurant",
+    "Courses",
+    "Cadeau",
+    "Covoiturage",
+    "Cours de piano",
+    "Cinéma",
+    "Part du loyer",
+    "Vélo d'occasion",
+    "Week-end",
+    "Livres",
+    "Panier de légumes",
+    "Merci !",
 ];
 
 /// Fills an empty bank; does nothing when somebody was there before. Gives who can sign in.
@@ -135,12 +145,11 @@ impl Story<'_> {
             Some(tokens) => self.caller.call(Refresh { refresh_token: tokens.refresh_token }).await.ok(),
             None => None,
         };
-        let tokens = match renewed {
-            Some(tokens) => tokens,
-            None => {
-                let password = person.greeted.password.clone().try_into().map_err(Problem::internal)?;
-                self.caller.call(SignIn { login: login.into(), password }).await?
-            }
+        let tokens = if let Some(tokens) = renewed {
+            tokens
+        } else {
+            let password = person.greeted.password.clone().try_into().map_err(Problem::internal)?;
+            self.caller.call(SignIn { login: login.into(), password }).await?
         };
         let caller = self.caller.with_token(&tokens.access_token);
         person.tokens = Some(tokens);
@@ -209,7 +218,7 @@ impl Story<'_> {
         let owners = MEMBERS.map(|(login, _, _)| login).into_iter().chain(["claire"]);
         for (number, login) in owners.enumerate() {
             self.open_account(login, "Compte courant", Currency::EUR).await?;
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 self.open_account(login, "Épargne", Currency::EUR).await?;
             }
         }
@@ -254,10 +263,10 @@ impl Story<'_> {
             let reference = REFERENCES.get(self.below(REFERENCES.len())).copied().unwrap_or("Merci !");
             wishes.push(Wish::Transfer(someone(), someone(), cents(350, 9_000), reference));
         }
-        if day % 3 == 0 {
+        if day.is_multiple_of(3) {
             wishes.push(Wish::Withdrawal(someone(), i64::try_from(2 + self.below(8)).unwrap_or(2) * 1000));
         }
-        if day % 11 == 0 {
+        if day.is_multiple_of(11) {
             wishes.push(Wish::Transfer("claire", someone(), cents(800, 4_000), "Déjeuner"));
         }
         wishes
@@ -265,12 +274,15 @@ impl Story<'_> {
 
     /// Everybody asks at the same hour; what a rule refuses is not asked again.
     async fn ask(&mut self, wishes: Vec<Wish>) -> Result<Vec<Request>, Problem> {
-        let mut calls = Vec::new();
+        let mut calls: Vec<(&str, Wish)> = Vec::new();
         for wish in wishes {
             let login = match wish {
-                Wish::Deposit(login, ..) | Wish::Withdrawal(login, _) | Wish::Transfer(login, ..) | Wish::Save(login, _) => login,
+                Wish::Deposit(login, ..)
+                | Wish::Withdrawal(login, _)
+                | Wish::Transfer(login, ..)
+                | Wish::Save(login, _) => login,
             };
-            if self.people.get(login).is_some_and(|person| person.tokens.is_none()) || !calls.iter().any(|(who, ..)| *who == login) {
+            if !calls.iter().any(|(who, _)| *who == login) {
                 self.as_person(login).await?;
             }
             calls.push((login, wish));
@@ -287,10 +299,16 @@ impl Story<'_> {
         let amount = |minor: i64| -> Amount { Money::new(minor, currency).amount() };
         let request = match wish {
             Wish::Deposit(_, minor, reference) => {
-                caller.call(RequestDeposit { account, amount: amount(minor), currency, reference: parse(reference)? }).await?.0
+                caller
+                    .call(RequestDeposit { account, amount: amount(minor), currency, reference: parse(reference)? })
+                    .await?
+                    .0
             }
             Wish::Withdrawal(_, minor) => {
-                caller.call(RequestWithdrawal { account, amount: amount(minor), currency, reference: parse("Espèces")? }).await?.0
+                caller
+                    .call(RequestWithdrawal { account, amount: amount(minor), currency, reference: parse("Espèces")? })
+                    .await?
+                    .0
             }
             Wish::Transfer(_, to, minor, reference) => {
                 let iban = self.people.get(to).and_then(|payee| payee.accounts.first()?.iban.clone());

@@ -25,7 +25,9 @@ pub enum Failure {
         why: String,
     },
     /// Another process has the data directory.
-    #[error("the data directory {0} is in use by another guichet: stop that one, or choose another directory with --data-dir")]
+    #[error(
+        "the data directory {0} is in use by another guichet: stop that one, or choose another directory with --data-dir"
+    )]
     Locked(String),
     /// The listener could not begin.
     #[error(transparent)]

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use aaa::{Directory, Entry, Gate, Hasher, Module, Revocation, Transport, Verifier, closed};
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{any, get};
 use bank::{Bank, BankConfig};
 use bus::{Bus, Relay};
-use chassis::{AuditLog, Health, Ready, Truth};
+use chassis::{AuditLog, Health, Ready, Shutdown, Truth};
 use contracts::events::AUTH_REVOKED;
 use identity::{Identity, SigningKey};
 use journal::Journal;
@@ -70,7 +70,8 @@ impl House {
         let memory = open(contracts::journal::SERVICE, journal::MIGRATIONS).await?;
 
         let key = SigningKey::open_or_create(&key, &chance).map_err(|error| Failure::Settings(error.to_string()))?;
-        let hasher = Hasher::new(HASHES_AT_ONCE, chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
+        let hasher =
+            Hasher::new(HASHES_AT_ONCE, chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
         let (bus, directory) = (Bus::in_process(), Directory::default());
         let verifier = Verifier::new(identity::ISSUER, identity::ISSUER, clock.clone());
 
@@ -86,7 +87,7 @@ impl House {
         for revocation in identity.recent_revocations().await.map_err(aaa::Problem::from)? {
             verifier.revoke(&revocation);
         }
-        let bank = Bank::new(money.clone(), config, chance.clone()).await.map_err(aaa::Problem::from)?;
+        let bank = Bank::start(money.clone(), config, chance.clone()).await.map_err(aaa::Problem::from)?;
         let monitor = Monitor::new(directory.clone(), clock.clone(), SERVICES.to_vec());
 
         let stores = vec![
@@ -95,7 +96,12 @@ impl House {
             (contracts::journal::SERVICE, memory),
         ];
         let audits: Vec<_> = stores.iter().map(|(_, store)| AuditLog::start(store.clone(), chance.clone())).collect();
-        let gate = |audit: Arc<dyn aaa::Audit>| Gate { verifier: verifier.clone(), audit, clock: clock.clone(), chance: chance.clone() };
+        let gate = |audit: Arc<dyn aaa::Audit>| Gate {
+            verifier: verifier.clone(),
+            audit,
+            clock: clock.clone(),
+            chance: chance.clone(),
+        };
         let audit = |index: usize| -> Arc<dyn aaa::Audit> {
             audits.get(index).map_or_else(|| Arc::new(()) as Arc<dyn aaa::Audit>, |log| Arc::new(log.clone()))
         };
@@ -109,14 +115,18 @@ impl House {
         Ok(Self { directory, router, identity, audits, stores, relays, bank, monitor })
     }
 
-    /// Begins what runs by itself: the monitor's rounds, requests that expire, sessions that ended.
-    pub fn begin(&self) {
-        self.monitor.start();
-        let (bank, identity) = (self.bank.clone(), self.identity.clone());
+    /// Begins what runs by itself until `shutdown`: the monitor's rounds, requests that expire, sessions that ended.
+    pub async fn begin(&self, shutdown: &Shutdown) {
+        self.monitor.check_now().await;
+        tokio::spawn(self.monitor.clone().watch(shutdown.clone()));
+        let (bank, identity, shutdown) = (self.bank.clone(), self.identity.clone(), shutdown.clone());
         tokio::spawn(async move {
             let mut rounds = tokio::time::interval(CLEANING);
             loop {
-                rounds.tick().await;
+                tokio::select! {
+                    () = shutdown.begun() => return,
+                    _ = rounds.tick() => {}
+                }
                 if let Err(error) = bank.expire_due().await {
                     tracing::warn!(error = %aaa::Problem::from(error), "requests could not be expired");
                 }
@@ -135,7 +145,9 @@ impl House {
     /// Waits until everything told so far stands in the journal and every decision in the audit log.
     pub async fn settle(&self) {
         for relay in &self.relays {
-            relay.flushed(LAST_WORDS).await;
+            if !relay.flushed(LAST_WORDS).await {
+                tracing::warn!("some events have not reached the journal yet; they are told at the next start");
+            }
         }
         for audit in &self.audits {
             audit.flush().await;
@@ -180,8 +192,10 @@ fn new_identity(
     let delivered: identity::Delivered = Arc::new(move |within| {
         let relay = relays.first().cloned();
         Box::pin(async move {
-            if let Some(relay) = relay {
-                relay.flushed(within).await;
+            if let Some(relay) = relay
+                && !relay.flushed(within).await
+            {
+                tracing::warn!("a revocation is late");
             }
         })
     });
@@ -204,18 +218,15 @@ fn hear_revocations(bus: &Bus, verifier: &Verifier) {
 /// Everything under one origin: the API of each service, health of the whole, the document, and the pages.
 fn origin<const N: usize>(modules: [(&'static str, Module); N], directory: &Directory, gate: Gate, web: Web) -> Router {
     let whole = chassis::common(aaa::Api::new(Whole(directory.clone()), gate)).finish();
-    let mut api = Router::new();
-    for path in ["/health/live", "/health/ready", "/health/truths", "/version"] {
-        api = api.route_service(path, whole.router.clone());
-    }
+    let mut api = whole.shared;
     for (service, module) in modules {
         api = api.merge(module.own);
         directory.set(service, Transport::in_process(module.router));
     }
-    let document = axum::Json(openapi());
-    let nowhere = closed(Router::new());
-    closed(api.route("/api/openapi.json", get(move || async move { document })).route_service("/api/{*rest}", nowhere))
-        .fallback_service(web.router())
+    let document = openapi().to_string();
+    let document = move || async move { ([(http::header::CONTENT_TYPE, "application/json")], document) };
+    let nowhere = any(|| async { aaa::Problem::not_found() });
+    closed(api.route("/api/openapi.json", get(document)).route("/api/{*rest}", nowhere)).fallback_service(web.router())
 }
 
 /// The process as a whole: well when each of its services is.
@@ -234,7 +245,9 @@ impl Health for Whole {
         let mut truths = Vec::new();
         for service in SERVICES {
             match self.0.caller().at(service).call(chassis::GetTruths {}).await {
-                Ok(told) => truths.extend(told.into_iter().map(|it| Truth::new(format!("{service}: {}", it.name), it.holds))),
+                Ok(told) => {
+                    truths.extend(told.into_iter().map(|it| Truth::new(format!("{service}: {}", it.name), it.holds)));
+                }
                 Err(_) => truths.push(Truth::new(format!("{service}: answers"), false)),
             }
         }
@@ -244,5 +257,5 @@ impl Health for Whole {
 
 /// Where the signing key is kept in a data directory.
 pub fn signing_key(data_dir: &Path) -> std::path::PathBuf {
-    data_dir.join("identity").join("signing.key")
+    data_dir.join("signing.key")
 }

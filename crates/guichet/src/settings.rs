@@ -106,7 +106,11 @@ impl Settings {
 fn read(path: &Path) -> Result<File, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file("read the configuration", path, &error))?;
     toml::from_str(&text).map_err(|error| {
-        Failure::Settings(format!("the configuration {} has a mistake:\n{}", path.display(), error.to_string().trim_end()))
+        Failure::Settings(format!(
+            "the configuration {} has a mistake:\n{}",
+            path.display(),
+            error.to_string().trim_end()
+        ))
     })
 }
 
@@ -125,6 +129,8 @@ mod tests {
     #[test]
     fn each_service_has_a_database_of_its_own() {
         let databases = Databases::Directory("/d".into());
-        assert!(matches!(databases.of("bank").unwrap(), Database::Sqlite { path } if path == Path::new("/d/bank.sqlite")));
+        assert!(
+            matches!(databases.of("bank").unwrap(), Database::Sqlite { path } if path == Path::new("/d/bank.sqlite"))
+        );
     }
 }

@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         let password = password.expose().to_owned();
         people.push(Greeted { login: login.to_string(), password, role: "superuser", name: "Superuser".into() });
     }
-    house.begin();
+    house.begin(&shutdown).await;
 
     let welcome = Welcome {
         url: url(&settings, listener.address()),
@@ -135,13 +135,13 @@ fn in_words(welcome: &Welcome, new_authority: bool, demo: bool, authority: &Auth
             welcome.data_dir.display()
         );
     }
-    trust(&mut out, &welcome.ca, new_authority, authority);
+    trust(&mut out, &welcome.ca, &welcome.url, new_authority, authority);
     let _ = writeln!(out, "  Data: {}    Stop: Ctrl-C\n", welcome.data_dir.display());
     out
 }
 
 /// How to make a browser believe the certificate, without teaching anybody to click warnings away.
-fn trust(out: &mut String, ca: &Path, new: bool, authority: &Authority) {
+fn trust(out: &mut String, ca: &Path, url: &str, new: bool, authority: &Authority) {
     if !new {
         return;
     }
@@ -150,11 +150,11 @@ fn trust(out: &mut String, ca: &Path, new: bool, authority: &Authority) {
         "  Your browser does not know this bank's certificate authority yet, and will warn. To trust it, import\n  \
          {}\n  \
          in the browser's settings (Certificates > Authorities > Import), for websites. Or ask it this way:\n  \
-         curl --cacert {} {}\n  \
+         curl --cacert {} {}/health/ready\n  \
          Its SHA-256 fingerprint: {}\n",
         ca.display(),
         ca.display(),
-        "https://localhost:8443/health/ready",
+        url,
         authority.fingerprint()
     );
 }

@@ -294,6 +294,13 @@ impl Visit {
         hex::encode(self.web.chance.bytes::<16>())
     }
 
+    /// The key that a form was sent with, for the same form again: what was not done under it may still be.
+    pub(crate) fn key(&self) -> String {
+        let key = self.form.get("key");
+        let fits = (1..=64).contains(&key.len()) && key.bytes().all(|c| c.is_ascii_alphanumeric());
+        if fits { key.to_owned() } else { self.new_key() }
+    }
+
     /// What surrounds a page.
     pub(crate) async fn frame(&self, place: Place, title: impl Into<String>) -> Frame {
         let (bank, newest) = tokio::join!(self.bank_name(), self.newest_notice());

@@ -398,6 +398,17 @@ async fn a_refusal_of_the_bank_is_told_in_the_page_s_language() {
 }
 
 #[tokio::test]
+async fn a_transfer_that_was_not_confirmed_can_be_confirmed_again_under_the_same_key() {
+    let bank = Bank::new();
+    bank.script(|script| script.transfer_problem = Some(Problem::unavailable(1, "lost on the way")));
+    let fields = format!("account={MINE}&to_iban={}&amount=30&step=send&key=abc123", iban(99));
+    let page = bank.post_signed("/transfer", &fields).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.field("key"), "abc123");
+    assert_eq!(page.field("amount"), "30");
+}
+
+#[tokio::test]
 async fn the_language_is_chosen_and_the_page_stays() {
     let bank = Bank::new();
     let page = bank.get("/register").await;

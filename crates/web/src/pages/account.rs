@@ -202,7 +202,7 @@ async fn ask(visit: &Visit, e: Entries, what: &'static str) -> Outcome {
     };
     let action = format!("/accounts/{}/{what}", a.id);
     let f = visit.frame(Place::Accounts, title).await;
-    page_again(e.failed(), &AskPage { f, t, a, e, lead, action, key: visit.new_key() })
+    page_again(e.failed(), &AskPage { f, t, a, e, lead, action, key: visit.key() })
 }
 
 #[cfg(test)]

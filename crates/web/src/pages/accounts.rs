@@ -141,7 +141,7 @@ pub(crate) async fn do_open(visit: Arc<Visit>) -> Outcome {
     }
     let currencies = visit.bank().await?.currencies.clone();
     let f = visit.frame(Place::Accounts, error_title(&visit, t.open_account())).await;
-    page_again(true, &OpenPage { f, t, e, currencies, key: visit.new_key() })
+    page_again(true, &OpenPage { f, t, e, currencies, key: visit.key() })
 }
 
 pub(crate) const ACCOUNT_STATES: [(AccountState, &str); 4] = [

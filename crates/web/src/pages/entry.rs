@@ -143,7 +143,7 @@ pub(crate) async fn do_register(visit: Arc<Visit>) -> Outcome {
         }
     }
     let f = visit.frame(Place::Elsewhere, error_title(&visit, t.register_title())).await;
-    page_again(true, &RegisterPage { f, t, e, key: visit.new_key() })
+    page_again(true, &RegisterPage { f, t, e, key: visit.key() })
 }
 
 pub(crate) async fn welcome(visit: Arc<Visit>) -> Outcome {

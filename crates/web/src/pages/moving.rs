@@ -11,13 +11,14 @@ use contracts::bank::{
     Account, AccountState, ListAccounts, Payee, Request, RequestDeposit, RequestKind, RequestTransfer,
     RequestWithdrawal,
 };
-use vocabulary::{AccountId, Amount, Iban, Reference};
+use http::StatusCode;
+use vocabulary::{Amount, Iban, Reference};
 
 use super::entry::error_title;
 use crate::forms::Entries;
 use crate::frame::{Frame, Place};
 use crate::texts::T;
-use crate::visit::{Outcome, Visit, page_again, see_other};
+use crate::visit::{Outcome, Visit, page_again, page_as, see_other};
 
 #[derive(Template)]
 #[template(path = "move_form.html")]
@@ -135,10 +136,16 @@ async fn go_on(visit: &Visit, kind: RequestKind) -> Outcome {
         return form(visit, kind, accounts, e).await;
     };
     if !sending {
-        return check(visit, kind, order, e).await;
+        return check(visit, kind, order, e, visit.new_key()).await;
     }
-    match send(visit, kind, order).await {
+    match send(visit, kind, &order).await {
         Ok(request) => Ok(see_other(&format!("/requests/{}?done=sent", request.id))),
+        // Done or not done: the same page with the same key may be sent again without harm.
+        Err(problem) if problem.status().is_server_error() => {
+            tracing::warn!(%problem, "a request was not confirmed");
+            e.add("", visit.t.not_confirmed());
+            check(visit, kind, order, e, visit.key()).await
+        }
         Err(problem) => {
             e.refuse(visit.t, problem, &[("to", "to_iban"), ("from", "account")])?;
             form(visit, kind, accounts, e).await
@@ -205,7 +212,7 @@ fn read_payee(t: T, accounts: &[Account], e: &mut Entries) -> Option<(Payee, To)
     }
 }
 
-async fn check(visit: &Visit, kind: RequestKind, order: Order, e: Entries) -> Outcome {
+async fn check(visit: &Visit, kind: RequestKind, order: Order, e: Entries, key: String) -> Outcome {
     let t = visit.t;
     let (action, _, _, account_label) = words(t, kind);
     let place = if kind == RequestKind::Transfer { Place::Transfer } else { Place::Accounts };
@@ -214,8 +221,8 @@ async fn check(visit: &Visit, kind: RequestKind, order: Order, e: Entries) -> Ou
         (Ok(available), Ok(amount)) if kind != RequestKind::Deposit => available.minus(amount).ok(),
         _ => None,
     };
-    page_again(
-        false,
+    page_as(
+        if e.failed() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK },
         &MoveCheck {
             f: visit.frame(place, t.check_title()).await,
             t,
@@ -228,17 +235,17 @@ async fn check(visit: &Visit, kind: RequestKind, order: Order, e: Entries) -> Ou
             amount: order.amount,
             reference: order.reference.to_string(),
             after: after.map(vocabulary::Money::amount),
-            key: visit.new_key(),
+            key,
         },
     )
 }
 
-async fn send(visit: &Visit, kind: RequestKind, order: Order) -> Result<Request, Problem> {
+async fn send(visit: &Visit, kind: RequestKind, order: &Order) -> Result<Request, Problem> {
     let Order { account, to, amount, reference } = order;
-    let (id, currency): (AccountId, _) = (account.id, account.currency);
+    let (id, currency, amount, reference) = (account.id, account.currency, *amount, reference.clone());
     let created = match (kind, to) {
         (RequestKind::Transfer, Some((to, _))) => {
-            visit.call_once(RequestTransfer { from: id, to, amount, currency, reference }).await?
+            visit.call_once(RequestTransfer { from: id, to: to.clone(), amount, currency, reference }).await?
         }
         (RequestKind::Withdrawal, _) => {
             visit.call_once(RequestWithdrawal { account: id, amount, currency, reference }).await?

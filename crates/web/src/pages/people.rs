@@ -225,5 +225,5 @@ pub(crate) async fn do_create(visit: Arc<Visit>) -> Outcome {
         }
     }
     let f = visit.frame(Place::People, error_title(&visit, t.create_agent())).await;
-    page_again(true, &CreatePage { f, t, e, key: visit.new_key() })
+    page_again(true, &CreatePage { f, t, e, key: visit.key() })
 }

@@ -76,6 +76,7 @@ texts! {
     wrong_busy_words "Cela ne peut pas être fait maintenant. Rien n’est perdu : réessayez dans un instant."
         "This cannot be done right now. Nothing is lost: please try again in a moment.";
     wrong_ours "Une erreur de notre côté" "An error on our side";
-    wrong_ours_words "Quelque chose n’a pas fonctionné. Rien n’a été fait ; réessayez." "Something went wrong. Nothing was done; please try again.";
+    wrong_ours_words "Quelque chose n’a pas fonctionné. Si vous envoyiez un formulaire, voyez s’il a été pris en compte avant de recommencer."
+        "Something went wrong. If you were sending a form, see whether it was taken before you try again.";
     wrong_large "Le formulaire est trop long." "The form is too long.";
 }

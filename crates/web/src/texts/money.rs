@@ -97,6 +97,8 @@ texts! {
     available_now "Disponible maintenant" "Available now";
     available_after "Disponible après" "Available after";
     confirm_send "Confirmer et envoyer" "Confirm and send";
+    not_confirmed "La banque n’a pas confirmé la demande. Confirmez de nouveau dans un instant : c’est sans risque, elle n’est faite qu’une fois."
+        "The bank did not confirm the request. Confirm again in a moment: there is no risk, it is done once only.";
     what_happens_next "Un agent décide ensuite ; vous pouvez annuler la demande tant qu’elle est en attente."
         "An agent then decides; you can take the request back while it is pending.";
     beyond_available "La somme dépasse le disponible." "The amount is more than what is available.";

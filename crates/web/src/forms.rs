@@ -83,6 +83,8 @@ pub(crate) struct FieldError {
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Entries {
     form: Form,
+    /// How a service answered, if it refused.
+    refused: Option<StatusCode>,
     /// Everything wrong, in the order of the fields.
     pub(crate) errors: Vec<FieldError>,
 }
@@ -90,12 +92,21 @@ pub(crate) struct Entries {
 impl Entries {
     /// Of what was sent.
     pub(crate) fn of(form: &Form) -> Self {
-        Self { form: form.clone(), errors: Vec::new() }
+        Self { form: form.clone(), ..Self::default() }
     }
 
     /// Whether something is wrong.
     pub(crate) fn failed(&self) -> bool {
         !self.errors.is_empty()
+    }
+
+    /// What the form is answered with.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self.refused {
+            _ if !self.failed() => StatusCode::OK,
+            Some(StatusCode::BAD_REQUEST) | None => StatusCode::UNPROCESSABLE_ENTITY,
+            Some(status) => status,
+        }
     }
 
     /// What was typed.
@@ -163,6 +174,7 @@ impl Entries {
         if elsewhere.contains(&problem.status()) {
             return Err(problem);
         }
+        self.refused = Some(problem.status());
         let name_of = |field: &str| {
             names
                 .iter()

@@ -16,7 +16,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use contracts::bank::{BankInfo, GetBank};
 use contracts::identity::Language;
-use contracts::journal::ListLogs;
+use contracts::journal::{ListLogs, LogEntry};
 use contracts::roles::Role;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -254,11 +254,6 @@ impl Visit {
         self.signed.as_ref()
     }
 
-    /// The newest notification that was looked at.
-    pub(crate) fn seen(&self) -> Option<&str> {
-        self.seen.as_deref()
-    }
-
     /// The role of whoever signed in.
     pub(crate) fn role(&self) -> Option<Role> {
         self.signed.as_ref().map(|signed| signed.user.role)
@@ -303,17 +298,25 @@ impl Visit {
 
     /// What surrounds a page.
     pub(crate) async fn frame(&self, place: Place, title: impl Into<String>) -> Frame {
-        let (bank, newest) = tokio::join!(self.bank_name(), self.newest_notice());
-        let unread = newest.is_some_and(|newest| self.seen.as_deref() != Some(newest.as_str()));
+        let (bank, unread) = tokio::join!(self.bank_name(), self.has_news());
         Frame::new(self, place, title.into(), bank, unread && place != Place::Notices)
     }
 
-    /// Id of the newest notification; nothing rather than a delay.
-    async fn newest_notice(&self) -> Option<String> {
-        self.signed.as_ref()?;
-        let newest = ListLogs { mine: true, limit: 1.try_into().unwrap_or_default(), ..ListLogs::default() };
-        let page = self.caller().within(DECORATION).call(newest).await.ok()?;
-        page.items.first().map(|entry| entry.id.to_string())
+    /// Whether somebody else did something that the visitor has not looked at; no news rather than a delay.
+    async fn has_news(&self) -> bool {
+        let newest = ListLogs { mine: true, limit: 10.try_into().unwrap_or_default(), ..ListLogs::default() };
+        if self.signed.is_none() {
+            return false;
+        }
+        let page = self.caller().within(DECORATION).call(newest).await;
+        page.is_ok_and(|page| page.items.iter().any(|entry| self.is_news(entry)))
+    }
+
+    /// Whether an entry is of somebody else's doing and newer than what was looked at. Ids sort by time.
+    pub(crate) fn is_news(&self, entry: &LogEntry) -> bool {
+        let own = self.signed.as_ref().map(|signed| signed.user.login.as_str());
+        let newer = self.seen.as_ref().is_none_or(|seen| entry.id.to_string() > *seen);
+        newer && entry.actor.as_deref() != own
     }
 
     /// What the bank says of itself, asked for now and then.
@@ -342,11 +345,6 @@ impl Visit {
 /// A page that was found.
 pub(crate) fn page(template: &impl askama::Template) -> Outcome {
     page_as(StatusCode::OK, template)
-}
-
-/// A form with faults in it, or a page where it was sent.
-pub(crate) fn page_again(failed: bool, template: &impl askama::Template) -> Outcome {
-    page_as(if failed { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, template)
 }
 
 /// A page with another status.

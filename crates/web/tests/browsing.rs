@@ -37,6 +37,8 @@ struct Script {
     ended: bool,
     /// The next call with a token answers 401, once.
     revoke_once: bool,
+    /// The journal, newest first.
+    logs: Vec<Value>,
     transfer_problem: Option<Problem>,
 }
 
@@ -179,7 +181,10 @@ async fn play(script: &Mutex<Script>, request: Request) -> Response {
         return Json(json!({"items": [account(MINE, "Courant", 11), account(OTHER, "Épargne", 12)], "next": null}))
             .into_response();
     }
-    if route(ListLogs::ROUTE) || route(ListRequests::ROUTE) || path.ends_with("/transactions") {
+    if route(ListLogs::ROUTE) {
+        return Json(json!({"items": script.logs, "next": null})).into_response();
+    }
+    if route(ListRequests::ROUTE) || path.ends_with("/transactions") {
         return Json(json!({"items": [], "next": null})).into_response();
     }
     if route(RequestTransfer::ROUTE) {
@@ -444,6 +449,25 @@ async fn a_session_that_ended_leads_to_the_sign_in_and_says_so() {
     let page = bank.get_signed("/accounts").await;
     assert_eq!(page.location(), "/sign-in?next=%2Faccounts&why=ended");
     assert!(page.cookie("__Host-guichet").unwrap().contains("Max-Age=0"));
+}
+
+fn log(id: &str, action: &str, actor: Option<&str>) -> Value {
+    json!({"id": id, "at": NOW, "audience": "members", "level": "info", "action": action, "actor": actor, "subject": "claire",
+        "subject_id": MINE, "message": "words", "details": {}, "source": "bank", "trace_id": null})
+}
+
+#[tokio::test]
+async fn the_dot_tells_of_what_others_did_until_it_was_looked_at() {
+    const DOT: &str = "class=\"dot\"";
+    let bank = Bank::new();
+    bank.script(|script| script.logs = vec![log(OTHER, "LOGIN", Some("claire"))]);
+    assert!(!bank.get_signed("/transfer").await.body.contains(DOT), "one's own sign-in is no news");
+    bank.script(|script| script.logs.insert(0, log(REQUEST, "TRANSFER_APPROVED", None)));
+    assert!(bank.get_signed("/transfer").await.body.contains(DOT));
+    let looked = bank.get_signed("/notifications").await;
+    let seen = looked.cookie("__Host-seen").unwrap().split(';').next().unwrap().to_owned();
+    let request = http::Request::get("/transfer").header(header::COOKIE, format!("{}; {seen}", session()));
+    assert!(!bank.send(request, String::new()).await.body.contains(DOT), "it was looked at");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use super::entry::error_title;
 use crate::forms::{Entries, Form};
 use crate::frame::{Frame, Place};
 use crate::texts::T;
-use crate::visit::{Outcome, Visit, page, page_again, see_other};
+use crate::visit::{Outcome, Visit, page, page_as, see_other};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -161,7 +161,7 @@ pub(crate) async fn do_rename(visit: Arc<Visit>) -> Outcome {
     }
     let a = visit.call(GetAccount { id }).await?;
     let f = visit.frame(Place::Accounts, error_title(&visit, t.rename_account())).await;
-    page_again(true, &RenamePage { f, t, a, e })
+    page_as(e.status(), &RenamePage { f, t, a, e })
 }
 
 pub(crate) async fn renew(visit: Arc<Visit>) -> Outcome {
@@ -202,7 +202,7 @@ async fn ask(visit: &Visit, e: Entries, what: &'static str) -> Outcome {
     };
     let action = format!("/accounts/{}/{what}", a.id);
     let f = visit.frame(Place::Accounts, title).await;
-    page_again(e.failed(), &AskPage { f, t, a, e, lead, action, key: visit.key() })
+    page_as(e.status(), &AskPage { f, t, a, e, lead, action, key: visit.key() })
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::{Choice, named};
 use crate::forms::{Entries, Form};
 use crate::frame::{Frame, Place};
 use crate::texts::T;
-use crate::visit::{Outcome, Visit, page, page_again, see_other};
+use crate::visit::{Outcome, Visit, page, page_as, see_other};
 
 /// Movements shown at a glance.
 const LAST_MOVEMENTS: usize = 8;
@@ -141,7 +141,7 @@ pub(crate) async fn do_open(visit: Arc<Visit>) -> Outcome {
     }
     let currencies = visit.bank().await?.currencies.clone();
     let f = visit.frame(Place::Accounts, error_title(&visit, t.open_account())).await;
-    page_again(true, &OpenPage { f, t, e, currencies, key: visit.key() })
+    page_as(e.status(), &OpenPage { f, t, e, currencies, key: visit.key() })
 }
 
 pub(crate) const ACCOUNT_STATES: [(AccountState, &str); 4] = [

@@ -12,7 +12,7 @@ use crate::forms::Entries;
 use crate::frame::{Frame, Place, Theme};
 use crate::session::{self, LANGUAGE_COOKIE, THEME_COOKIE};
 use crate::texts::{self, T};
-use crate::visit::{Outcome, Visit, local, page, page_again, see_other, set_cookie};
+use crate::visit::{Outcome, Visit, local, page, page_as, see_other, set_cookie};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -100,7 +100,7 @@ pub(crate) async fn do_sign_in(visit: Arc<Visit>) -> Outcome {
         }
     }
     let f = visit.frame(Place::Elsewhere, error_title(&visit, t.sign_in())).await;
-    page_again(e.failed(), &SignInPage { f, t, e, why: None })
+    page_as(e.status(), &SignInPage { f, t, e, why: None })
 }
 
 pub(crate) async fn sign_out(visit: Arc<Visit>) -> Outcome {
@@ -143,7 +143,7 @@ pub(crate) async fn do_register(visit: Arc<Visit>) -> Outcome {
         }
     }
     let f = visit.frame(Place::Elsewhere, error_title(&visit, t.register_title())).await;
-    page_again(true, &RegisterPage { f, t, e, key: visit.key() })
+    page_as(e.status(), &RegisterPage { f, t, e, key: visit.key() })
 }
 
 pub(crate) async fn welcome(visit: Arc<Visit>) -> Outcome {

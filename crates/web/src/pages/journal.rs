@@ -67,10 +67,7 @@ pub(crate) async fn notices(visit: Arc<Visit>) -> Outcome {
         })
         .await?;
     let newest = found.items.first().map(|entry| entry.id.to_string()).filter(|_| q.cursor().is_none());
-    // Ids sort by time, so that all after the one last seen are new.
-    let seen = visit.seen().map(ToOwned::to_owned);
-    let unread = |entry: &LogEntry| seen.as_ref().is_some_and(|seen| entry.id.to_string() > *seen);
-    let notices = found.items.iter().map(|entry| notice(t, entry, unread(entry))).collect();
+    let notices = found.items.iter().map(|entry| notice(t, entry, visit.is_news(entry))).collect();
     let mut response = page(&NoticesPage {
         f: visit.frame(Place::Notices, t.notifications()).await,
         t,

@@ -18,7 +18,7 @@ use super::entry::error_title;
 use crate::forms::Entries;
 use crate::frame::{Frame, Place};
 use crate::texts::T;
-use crate::visit::{Outcome, Visit, page_again, page_as, see_other};
+use crate::visit::{Outcome, Visit, page_as, see_other};
 
 #[derive(Template)]
 #[template(path = "move_form.html")]
@@ -121,7 +121,7 @@ async fn form(visit: &Visit, kind: RequestKind, accounts: Vec<Account>, e: Entri
     let shown = if e.failed() { error_title(visit, title) } else { title.to_owned() };
     let f = visit.frame(place, shown).await;
     let transfer = kind == RequestKind::Transfer;
-    page_again(e.failed(), &MoveForm { f, t, e, title, lead, account_label, action, transfer, accounts })
+    page_as(e.status(), &MoveForm { f, t, e, title, lead, account_label, action, transfer, accounts })
 }
 
 /// From the form to the check page, back to change something, or on to the request.

@@ -17,7 +17,7 @@ use super::{Choice, named};
 use crate::forms::{Entries, Form};
 use crate::frame::{Frame, Place};
 use crate::texts::T;
-use crate::visit::{Outcome, Visit, page, page_again, see_other};
+use crate::visit::{Outcome, Visit, page, page_as, see_other};
 
 #[derive(Template)]
 #[template(path = "users.html")]
@@ -127,8 +127,8 @@ async fn show_user(visit: &Visit, e: Entries) -> Outcome {
             Role::Superuser => u.role != Role::Member,
         };
     let name = format!("{} {}", u.first_name, u.last_name);
-    page_again(
-        e.failed(),
+    page_as(
+        e.status(),
         &UserPage {
             f: visit.frame(Place::People, if e.failed() { error_title(visit, &name) } else { name }).await,
             t,
@@ -225,5 +225,5 @@ pub(crate) async fn do_create(visit: Arc<Visit>) -> Outcome {
         }
     }
     let f = visit.frame(Place::People, error_title(&visit, t.create_agent())).await;
-    page_again(true, &CreatePage { f, t, e, key: visit.key() })
+    page_as(e.status(), &CreatePage { f, t, e, key: visit.key() })
 }

@@ -11,7 +11,7 @@ use crate::forms::Entries;
 use crate::frame::{Frame, Place};
 use crate::session::{self, LANGUAGE_COOKIE};
 use crate::texts::{self, T};
-use crate::visit::{Outcome, Visit, page, page_again, see_other, set_cookie};
+use crate::visit::{Outcome, Visit, page, page_as, see_other, set_cookie};
 
 #[derive(Template)]
 #[template(path = "profile.html")]
@@ -53,7 +53,7 @@ async fn show_profile(visit: &Visit, mut e: Entries) -> Outcome {
     let sessions = sessions.items.into_iter().map(|session| device(t, session)).collect();
     let previous = visit.me()?.previous_login_at;
     let f = visit.frame(Place::Profile, title).await;
-    page_again(e.failed(), &ProfilePage { f, t, e, u, previous, sessions })
+    page_as(e.status(), &ProfilePage { f, t, e, u, previous, sessions })
 }
 
 pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {
@@ -94,7 +94,7 @@ pub(crate) async fn do_password(visit: Arc<Visit>) -> Outcome {
         }
     }
     let f = visit.frame(Place::Profile, error_title(&visit, t.change_password())).await;
-    page_again(true, &PasswordPage { f, t, e })
+    page_as(e.status(), &PasswordPage { f, t, e })
 }
 
 pub(crate) async fn end_session(visit: Arc<Visit>) -> Outcome {

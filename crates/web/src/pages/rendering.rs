@@ -291,7 +291,7 @@ fn staff_pages(t: T, pages: &mut Pages) {
         since: at("2026-11-20T06:00:00Z"),
         checked_at: at("2026-11-21T08:10:00Z"),
         version: Some("0.1.0".into()),
-        truths: vec![Truth { name: "entries sum to zero".into(), holds: health == Health::Up }],
+        truths: vec![Truth { name: "all entries of a currency sum to zero".into(), holds: health == Health::Up }],
     };
     let services = vec![service("identity", Health::Up), service("bank", Health::Down), service("journal", Health::Up)];
     let status = Some(Status { health: Health::Down, at: at("2026-11-21T08:10:00Z"), services });

@@ -10,7 +10,7 @@ use super::{Choice, named};
 use crate::forms::{Entries, Form};
 use crate::frame::{Frame, Place};
 use crate::texts::T;
-use crate::visit::{Outcome, Visit, page, page_again, see_other};
+use crate::visit::{Outcome, Visit, page, page_as, see_other};
 
 #[derive(Template)]
 #[template(path = "requests.html")]
@@ -101,7 +101,7 @@ pub(crate) async fn request(visit: Arc<Visit>) -> Outcome {
 
 /// The request's page again, with what was wrong with a decision.
 pub(crate) async fn request_again(visit: &Visit, e: Entries) -> Outcome {
-    page_again(true, &request_page(visit, e).await?)
+    page_as(e.status(), &request_page(visit, e).await?)
 }
 
 async fn request_page(visit: &Visit, e: Entries) -> Result<RequestPage, aaa::Problem> {

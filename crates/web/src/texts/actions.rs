@@ -81,7 +81,7 @@ impl T {
         for name in ["account", "from", "reference"] {
             words.extend(get(name).map(ToOwned::to_owned));
         }
-        words.extend(get("to").map(|iban| format!("→ {iban}")));
+        words.extend(get("to").map(|iban| self.towards(iban)));
         words.extend(get("reason").map(|reason| self.reason_is(self.coded_reason(reason))));
         words
     }
@@ -100,6 +100,7 @@ impl T {
 }
 
 super::texts! {
+    towards(iban: &str) "vers {iban}" "to {iban}";
     r_unknown_login "identifiant inconnu" "unknown login";
     r_wrong_password "mot de passe inexact" "wrong password";
     r_pending "inscription pas encore activée" "registration not active yet";

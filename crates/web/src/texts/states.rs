@@ -8,7 +8,7 @@
 use contracts::bank::{AccountState, RequestKind, RequestState, Transaction};
 use contracts::events::Level;
 use contracts::identity::{Language, UserState};
-use contracts::monitor::Health;
+use contracts::monitor::{Health, Truth};
 use contracts::roles::Role;
 
 use super::T;
@@ -195,6 +195,48 @@ impl T {
             other => return other.to_owned(),
         }
         .to_owned()
+    }
+
+    /// How many truths hold.
+    pub(crate) fn kept(self, truths: &[Truth]) -> usize {
+        truths.iter().filter(|truth| truth.holds).count()
+    }
+
+    /// How many truths do not hold.
+    pub(crate) fn broken(self, truths: &[Truth]) -> usize {
+        truths.len() - self.kept(truths)
+    }
+
+    /// What a service says of itself; services speak English, and what is new here stays so.
+    pub(crate) fn truth(self, name: &str) -> &str {
+        let fr = match name {
+            "the entries of each transfer sum to zero" => "les écritures de chaque mouvement s’annulent",
+            "all entries of a currency sum to zero" => "toutes les écritures d’une devise s’annulent",
+            "each entry is a side of its transfer" => "chaque écriture est un côté de son mouvement",
+            "each transfer has its two entries" => "chaque mouvement a ses deux écritures",
+            "each balance is the sum of its entries" => "chaque solde est la somme de ses écritures",
+            "what is held is the sum of the open holds" => "les sommes réservées correspondent aux réservations",
+            "no balance is below its floor" => "aucun solde n’est sous son plancher",
+            "each entry continues the balance of the one before" => "chaque écriture continue le solde précédent",
+            "every pending request with funds has exactly one open hold" => {
+                "chaque demande d’argent en attente a sa réservation"
+            }
+            "no funds are held for a request that does not wait" => "rien n’est réservé pour une demande close",
+            "no request was decided by its maker or by anyone it concerns" => {
+                "aucune demande n’a été décidée par un intéressé"
+            }
+            "every open account has a valid IBAN" => "chaque compte ouvert a un IBAN valable",
+            "every session belongs to an active person" => "chaque session est celle d’une personne active",
+            "at least one superuser can sign in" => "un administrateur au moins peut se connecter",
+            "no gap in any source" => "aucun événement ne manque",
+            "every entry readable" => "chaque entrée est lisible",
+            "every service is asked every second" => "chaque service est interrogé chaque seconde",
+            other => other,
+        };
+        match self.0 {
+            Language::Fr => fr,
+            Language::En => name,
+        }
     }
 
     /// What was just done, by the word that the address carries.

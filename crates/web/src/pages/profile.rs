@@ -36,6 +36,8 @@ pub(crate) struct PasswordPage {
     pub(crate) f: Frame,
     pub(crate) t: T,
     pub(crate) e: Entries,
+    /// For the browser's own store of passwords.
+    pub(crate) login: String,
 }
 
 pub(crate) async fn profile(visit: Arc<Visit>) -> Outcome {
@@ -79,7 +81,7 @@ pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {
 
 pub(crate) async fn password(visit: Arc<Visit>) -> Outcome {
     let f = visit.frame(Place::Profile, visit.t.change_password()).await;
-    page(&PasswordPage { f, t: visit.t, e: Entries::default() })
+    page(&PasswordPage { f, t: visit.t, e: Entries::default(), login: visit.me()?.user.login.to_string() })
 }
 
 pub(crate) async fn do_password(visit: Arc<Visit>) -> Outcome {
@@ -94,7 +96,7 @@ pub(crate) async fn do_password(visit: Arc<Visit>) -> Outcome {
         }
     }
     let f = visit.frame(Place::Profile, error_title(&visit, t.change_password())).await;
-    page_as(e.status(), &PasswordPage { f, t, e })
+    page_as(e.status(), &PasswordPage { f, t, e, login: visit.me()?.user.login.to_string() })
 }
 
 pub(crate) async fn end_session(visit: Arc<Visit>) -> Outcome {

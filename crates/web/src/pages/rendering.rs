@@ -59,7 +59,11 @@ fn people_pages(t: T, pages: &mut Pages) {
     let e = faulty(b"first_name=Claire&last_name=Fontaine&email=claire@exemple.fr&language=fr", &[]);
     add("profile", ProfilePage { f: member(Place::Profile, t.my_profile()), t, e, u, previous, sessions }.render());
     let f = member(Place::Profile, t.change_password());
-    add("password", PasswordPage { f, t, e: faulty(b"", &[("old_password", t.old_password_wrong())]) }.render());
+    add(
+        "password",
+        PasswordPage { f, t, e: faulty(b"", &[("old_password", t.old_password_wrong())]), login: "claire".into() }
+            .render(),
+    );
     let f = member(Place::Elsewhere, t.wrong_not_found());
     let words = t.wrong_not_found_words().to_owned();
     add("wrong", WrongPage { f, t, words, trace: Some("4bf92f3577b34da6".into()) }.render());

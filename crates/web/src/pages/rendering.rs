@@ -127,7 +127,13 @@ fn money_pages(t: T, pages: &mut Pages) {
     let (f, action) = (member(Place::Accounts, t.close_account()), "/accounts/x/close".to_owned());
     let e = faulty(b"", &[("", t.p_not_empty())]);
     let (lead, key) = (t.close_account_lead(), "k".to_owned());
-    add("account_close", AskPage { f, t, a: a.clone(), e, lead, action, key }.render());
+    add("account_close", AskPage { f, t, a, e, lead, action, key }.render());
+}
+
+fn moving_pages(t: T, pages: &mut Pages) {
+    let member = |place, title: &str| frame(t, Some(Role::Member), place, title);
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
+    let a = accounts().remove(0);
     let form = |e, transfer, accounts| MoveForm {
         f: member(Place::Transfer, t.transfer()),
         t,
@@ -257,6 +263,11 @@ fn staff_pages(t: T, pages: &mut Pages) {
     add("user_other", person(UserState::Active, Entries::default(), false).render());
     let f = agent(Place::People, t.create_agent());
     add("user_new", CreatePage { f, t, e: Entries::default(), key: "k".into() }.render());
+}
+
+fn journal_pages(t: T, pages: &mut Pages) {
+    let agent = |place, title: &str| frame(t, Some(Role::Agent), place, title);
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
     let clients = ClientsPage {
         f: agent(Place::Clients, t.client_accounts()),
         t,
@@ -309,8 +320,10 @@ fn every_page(language: Language) -> Pages {
     let mut pages = Vec::new();
     people_pages(t, &mut pages);
     money_pages(t, &mut pages);
+    moving_pages(t, &mut pages);
     request_pages(t, &mut pages);
     staff_pages(t, &mut pages);
+    journal_pages(t, &mut pages);
     pages
 }
 

@@ -63,7 +63,7 @@ pub(crate) struct Up {
     /// A further name or address that browsers use for this bank; goes into its certificate
     #[arg(long, value_name = "NAME", env = "GUICHET_HOST", value_delimiter = ',')]
     pub(crate) host: Vec<String>,
-    /// Print one line of JSON on stdout once it serves: url, ca, `data_dir`, people
+    /// Print one line of JSON on stdout once it serves: its address, its CA, and who can sign in
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -54,6 +54,11 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self::Refused(problem.to_string())
+        // A refusal is written for people; what went wrong inside is for whoever mends it.
+        Self::Refused(if problem.status().is_server_error() {
+            problem.to_string()
+        } else {
+            problem.sentence().to_owned()
+        })
     }
 }

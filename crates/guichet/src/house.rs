@@ -259,3 +259,34 @@ impl Health for Whole {
 pub fn signing_key(data_dir: &Path) -> std::path::PathBuf {
     data_dir.join("signing.key")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_in_a_path_is_a_field_of_its_request() {
+        let document = openapi();
+        for entry in operations() {
+            let method = entry.route.method().as_str().to_lowercase();
+            let parameters = &document["paths"][entry.route.path()][&method]["parameters"];
+            for name in entry.route.path_names() {
+                let found = parameters.as_array().unwrap().iter().any(|it| it["name"] == name && it["in"] == "path");
+                assert!(found, "{} has no field {name}", entry.operation);
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_operations_share_a_route_or_a_name() {
+        let mut seen = std::collections::HashSet::new();
+        for entry in operations() {
+            assert!(
+                seen.insert(format!("{} {}", entry.route.method(), entry.route.path())),
+                "{} twice",
+                entry.route.path()
+            );
+            assert!(seen.insert(entry.operation.to_owned()), "{} twice", entry.operation);
+        }
+    }
+}

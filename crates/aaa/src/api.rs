@@ -35,6 +35,8 @@ use crate::token::Verifier;
 pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// How much of a body that is too large is taken before its sender is cut off, in bytes.
+const DRAINED: usize = 32 * 1024 * 1024;
 
 /// What enforcement needs of the world.
 #[derive(Clone)]
@@ -222,7 +224,7 @@ fn identify(gate: &Gate, context: &Context) -> Result<Principal, Problem> {
     gate.verifier.verify(token).map(|it| (*it).clone()).map_err(|refusal| Problem::unauthorized().because(refusal))
 }
 
-async fn read<O: Operation>(fields: &Fields, parts: &mut Parts, body: Body) -> Result<O, Problem> {
+async fn read<O: Operation>(fields: &Fields, parts: &mut Parts, mut body: Body) -> Result<O, Problem> {
     let path: RawPathParams = parts.extract().await.map_err(|_| Problem::fault("path", "is not valid UTF-8"))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let limit = O::ROUTE.body_limit;
@@ -231,14 +233,23 @@ async fn read<O: Operation>(fields: &Fields, parts: &mut Parts, body: Body) -> R
             .detail(format!("The body is larger than {limit} bytes."))
             .about("body", format_args!("is larger than {limit} bytes"))
     };
-    let body = match Limited::new(body, limit).collect().await {
+    let body = match Limited::new(&mut body, limit).collect().await {
         Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => return Err(too_large()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            drain(body).await;
+            return Err(too_large());
+        }
         Err(error) => return Err(Problem::fault("body", "could not be read to its end").because(error)),
     };
     let basic = if O::ROUTE.basic { basic_credential(&parts.headers, &body)? } else { None };
     let query = parts.uri.query().unwrap_or("");
     parameters::read(fields, Raw { path, query, headers: &parts.headers, body: &body, basic })
+}
+
+/// Takes what is still being sent, and drops it: most clients look for the answer only once they have sent everything.
+async fn drain(body: Body) {
+    let mut rest = Limited::new(body, DRAINED);
+    while let Some(Ok(_)) = rest.frame().await {}
 }
 
 /// Login and password of HTTP Basic (RFC 7617). Neither header nor body is a sign-in without credentials: 401.

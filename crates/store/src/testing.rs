@@ -29,16 +29,37 @@ enum Remains {
 /// A fresh database of each kind that can be tested here.
 pub async fn databases() -> Result<Vec<TestDatabase>, StoreError> {
     let mut databases = vec![TestDatabase::sqlite()?];
-    match std::env::var("GUICHET_TEST_POSTGRES") {
-        Ok(address) => databases.push(TestDatabase::postgres(&address).await?),
-        Err(_) if std::env::var("GUICHET_TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1") => {
-            return Err(StoreError::Configuration(
-                "GUICHET_TEST_POSTGRES names no server, and GUICHET_TEST_REQUIRE_POSTGRES asks for one".to_owned(),
-            ));
-        }
-        Err(_) => {}
+    if let Some(address) = named_server()? {
+        databases.push(TestDatabase::postgres(&address).await?);
     }
     Ok(databases)
+}
+
+/// A fresh PostgreSQL database for each of several services, and the address they share, with `{service}` in its place;
+/// `None` where no server is named.
+pub async fn postgres_for(services: &[&str]) -> Result<Option<(String, Vec<TestDatabase>)>, StoreError> {
+    let Some(address) = named_server()? else { return Ok(None) };
+    let (place, options) = address.split_once('?').unwrap_or((&address, ""));
+    let server = place.rsplit_once('/').map_or(place, |(server, _)| server);
+    let family = format!("t_{}", random());
+    let mut databases = Vec::with_capacity(services.len());
+    for service in services {
+        databases.push(TestDatabase::postgres_named(&address, format!("{family}_{service}")).await?);
+    }
+    Ok(Some((format!("{server}/{family}_{{service}}?{options}"), databases)))
+}
+
+/// The address of the server to test on, if there is one.
+fn named_server() -> Result<Option<String>, StoreError> {
+    match std::env::var("GUICHET_TEST_POSTGRES") {
+        Ok(address) => Ok(Some(address)),
+        Err(_) if std::env::var("GUICHET_TEST_REQUIRE_POSTGRES").is_ok_and(|value| value == "1") => {
+            Err(StoreError::Configuration(
+                "GUICHET_TEST_POSTGRES names no server, and GUICHET_TEST_REQUIRE_POSTGRES asks for one".to_owned(),
+            ))
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 impl TestDatabase {
@@ -60,10 +81,13 @@ impl TestDatabase {
 
     /// A database on the server at `address`.
     pub async fn postgres(address: &str) -> Result<Self, StoreError> {
+        Self::postgres_named(address, format!("t_{}", random())).await
+    }
+
+    async fn postgres_named(address: &str, name: String) -> Result<Self, StoreError> {
         let Database::Postgres(server) = Database::from_str(address)? else {
             return Err(StoreError::Configuration(format!("{address} is not the address of a PostgreSQL server")));
         };
-        let name = format!("t_{}", random());
         postgres::run_once(&server, &format!("create database {name}")).await?;
         let config = PostgresConfig { database: name, ..server.clone() };
         Ok(Self { database: Database::Postgres(config), remains: Remains::Server(server) })

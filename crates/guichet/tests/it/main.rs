@@ -1,0 +1,16 @@
+//! Proves the bank as a whole: the built binary as a newcomer meets it, every route against every credential, bad
+//! input, and `kill -9` in the middle of everything.
+//!
+//! Knows the API alone, and what the command line prints; only `matrix` looks into the tables, to say "nothing changed".
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod bad_input;
+mod client;
+mod kill;
+mod matrix;
+mod newcomer;
+mod openapi;
+mod oracle;
+mod people;
+mod process;
+mod startup;

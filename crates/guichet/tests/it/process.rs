@@ -1,0 +1,198 @@
+//! Runs the built binary as anyone would, and never leaves one behind.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::client::Client;
+
+/// Longest wait for the first line: a debug build on a busy machine fills a demonstration in far less.
+const PATIENCE: Duration = Duration::from_mins(3);
+/// What would change a test's bank from outside.
+const SETTINGS: [&str; 5] =
+    ["GUICHET_CONFIG", "GUICHET_DATA_DIR", "GUICHET_DATABASE", "GUICHET_LISTEN", "GUICHET_HOST"];
+
+/// A command of the binary, in an environment of its own.
+pub(crate) fn guichet(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_guichet"));
+    for name in SETTINGS {
+        command.env_remove(name);
+    }
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// What a command wrote to stdout, if it succeeded.
+pub(crate) fn output(args: &[&str]) -> String {
+    let out = guichet(args).output().unwrap();
+    assert!(out.status.success(), "guichet {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// The one line that `up --json` prints once it serves.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Line {
+    pub(crate) url: String,
+    pub(crate) ca: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) people: Vec<Person>,
+}
+
+/// Somebody whose password was printed.
+#[derive(Deserialize, Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) login: String,
+    pub(crate) password: String,
+    pub(crate) role: String,
+    pub(crate) name: String,
+}
+
+/// A running bank; killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) line: Line,
+    log: PathBuf,
+}
+
+/// How `guichet up` is started.
+pub(crate) struct Up {
+    command: Command,
+    log: PathBuf,
+}
+
+impl Up {
+    /// On a data directory, on any free port. Its log goes to a file beside the directory.
+    pub(crate) fn on(data_dir: &Path) -> Self {
+        Self::at(data_dir, "127.0.0.1:0")
+    }
+
+    /// On a data directory and an address.
+    pub(crate) fn at(data_dir: &Path, listen: &str) -> Self {
+        let mut command = guichet(&["up", "--json", "--listen", listen, "--data-dir"]);
+        command.arg(data_dir);
+        Self { command, log: data_dir.with_extension("log") }
+    }
+
+    /// With further arguments.
+    pub(crate) fn with(mut self, args: &[&str]) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    /// Waits for the line.
+    pub(crate) fn start(mut self) -> Running {
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let mut child = self.command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let (said, heard) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            let read = BufReader::new(stdout).read_line(&mut text);
+            let _ = said.send(read.map(|_| text));
+        });
+        let text = heard.recv_timeout(PATIENCE).map(Result::unwrap).unwrap_or_default();
+        match serde_json::from_str(&text) {
+            Ok(line) => Running { child, line, log: self.log },
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+                panic!("the bank did not start ({error}): it printed `{text}` and logged:\n{log}");
+            }
+        }
+    }
+
+    /// Waits for it to give up, as it should.
+    pub(crate) fn refused(mut self) -> Refused {
+        let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let status = ended(&mut child, "what cannot work");
+        let out = child.wait_with_output().unwrap();
+        let refused = Refused {
+            status,
+            stdout: String::from_utf8(out.stdout).unwrap(),
+            stderr: String::from_utf8(out.stderr).unwrap(),
+        };
+        assert!(!refused.status.success(), "it should have failed: {}", refused.stderr);
+        refused
+    }
+}
+
+/// How a start failed.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Running {
+    /// Somebody nobody knows, who trusts the printed authority.
+    pub(crate) fn client(&self) -> Client {
+        Client::https(&self.line.url, &std::fs::read_to_string(&self.line.ca).unwrap())
+    }
+
+    /// Those with a role, in the order of the line.
+    pub(crate) fn people(&self, role: &str) -> Vec<Person> {
+        self.line.people.iter().filter(|person| person.role == role).cloned().collect()
+    }
+
+    /// Everything logged to stderr so far, by this start and those before it.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// `kill -9`, now.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the status it exits with.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        ended(&mut self.child, "a bank asked to stop")
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let last = lines.get(lines.len().saturating_sub(40)..).unwrap_or_default();
+            eprintln!("the bank's last words:\n{}", last.join("\n"));
+        }
+    }
+}
+
+/// Waits for a process to end by itself, half a minute at most.
+fn ended(child: &mut Child, what: &str) -> ExitStatus {
+    for _ in 0..3_000 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    panic!("{what} still runs after 30 s");
+}
+
+/// Looks again until it is so: for what follows an answer by itself, such as the journal. Ten seconds at most.
+pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..200 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not within ten seconds: {what}");
+}

@@ -16,6 +16,7 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["initdb"], package: "postgresql" },
     Tool { programs: &["openssl"], package: "openssl" },
     Tool { programs: &["chromium", "chromium-browser", "google-chrome"], package: "chromium" },
+    Tool { programs: &["certutil"], package: "libnss3-tools" },
     Tool { programs: &["node"], package: "nodejs" },
     Tool { programs: &["npm"], package: "npm" },
 ];

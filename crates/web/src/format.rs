@@ -4,7 +4,6 @@
 //! minus, U+2212. Knows no page.
 #![expect(
     clippy::trivially_copy_pass_by_ref,
-    clippy::unused_self,
     reason = "templates hand over their fields by reference, and say everything through `t`"
 )]
 
@@ -15,7 +14,9 @@ use vocabulary::{Amount, Currency, Timestamp};
 
 use crate::texts::T;
 
-const DATE: StaticFormatDescription = format_description!("[day]/[month]/[year]");
+const DATE_FR: StaticFormatDescription = format_description!("[day]/[month]/[year]");
+/// With the month in letters: half of those who read English would take 03/11 for the 11th of March.
+const DATE_EN: StaticFormatDescription = format_description!("[day padding:none] [month repr:short] [year]");
 const TIME: StaticFormatDescription = format_description!("[hour]:[minute]");
 
 impl T {
@@ -56,12 +57,16 @@ impl T {
         }
     }
 
-    /// `21/11/2026`.
+    /// `21/11/2026`, `21 Nov 2026`.
     pub(crate) fn date(self, at: &Timestamp) -> String {
-        at.utc().format(&DATE).unwrap_or_default()
+        let format = match self.0 {
+            Language::Fr => &DATE_FR,
+            Language::En => &DATE_EN,
+        };
+        at.utc().format(format).unwrap_or_default()
     }
 
-    /// `21/11/2026 à 09:30 UTC`.
+    /// `21/11/2026 à 09:30 UTC`, `21 Nov 2026 at 09:30 UTC`.
     pub(crate) fn moment(self, at: &Timestamp) -> String {
         let time = at.utc().format(&TIME).unwrap_or_default();
         match self.0 {
@@ -132,6 +137,6 @@ mod tests {
         let at = "2026-11-21T09:05:00Z".parse().unwrap();
         assert_eq!(FR.date(&at), "21/11/2026");
         assert_eq!(FR.moment(&at), "21/11/2026 à 09:05 UTC");
-        assert_eq!(EN.moment(&at), "21/11/2026 at 09:05 UTC");
+        assert_eq!(EN.moment(&at), "21 Nov 2026 at 09:05 UTC");
     }
 }

@@ -22,6 +22,8 @@ const MAKERS: u64 = 5;
 const AGENTS: u64 = 3;
 /// How many answers a bank gives at most before it is killed.
 const ANSWERS: u64 = 60;
+/// How many milliseconds later: longer than a transaction takes.
+const MOMENTS: u64 = 30;
 /// After so many kills everybody signs in again, long before their tokens end.
 const SIGN_IN_AGAIN: u64 = 20;
 
@@ -99,7 +101,7 @@ async fn survives(database: Option<&str>) {
     let (mut unanswered, mut done) = (0, 0);
     for kill in 1..=kills {
         let target = scene.answers.borrow().saturating_add(chance.below(ANSWERS));
-        let delay = Duration::from_micros(chance.below(4_000));
+        let delay = Duration::from_millis(chance.below(MOMENTS));
         let mut busy = JoinSet::new();
         for mut actor in actors.drain(..) {
             let scene = Arc::clone(&scene);
@@ -113,7 +115,7 @@ async fn survives(database: Option<&str>) {
             _ = answers.wait_for(|count| *count >= target) => {}
             early = busy.join_next() => panic!("a client stopped before the kill: {:?}", early.map(|it| it.map(|it| it.open))),
         }
-        // Not a wait for anything: the moment within the next few milliseconds is the point.
+        // Not a wait for anything: that the kill falls on any moment of a transaction is the point.
         tokio::time::sleep(delay).await;
         bank.kill();
         actors = busy.join_all().await;
@@ -136,7 +138,9 @@ async fn survives(database: Option<&str>) {
     }
     eprintln!("{kills} kills left {unanswered} requests unanswered, of which {done} had been done");
     assert!(unanswered >= kills, "only {unanswered} requests were under way at {kills} kills: the test is too kind");
-    assert!(done > 0 && done < unanswered, "all kills fell on the same side of the commit");
+    assert!(done < unanswered, "everything had been done: no kill fell before a commit");
+    // How wide the moment between commit and answer is depends on machine and database: a few kills may miss it.
+    assert!(done > 0 || kills < 100, "no kill fell between a commit and its answer");
     at_the_end(&bank, &scene, &actors).await;
     assert!(bank.terminate().success());
 }

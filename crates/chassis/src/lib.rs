@@ -6,11 +6,12 @@
 mod audit;
 mod health;
 mod listener;
+mod patience;
 mod shutdown;
 
 pub use audit::AuditLog;
 pub use health::{GetTruths, GetVersion, Health, Live, Ready, Truth, Version, common};
-pub use listener::{Listener, ListenerError};
+pub use listener::{Limits, Listener, ListenerError};
 pub use shutdown::Shutdown;
 
 use aaa::Problem;

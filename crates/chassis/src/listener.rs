@@ -1,30 +1,55 @@
 //! The HTTPS listener: TLS handshakes in their own tasks, bounded in number and time, and a stop that loses no answer.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ConnectInfo;
-use axum::extract::Request;
-use hyper::body::Incoming;
+use axum::{BoxError, Router};
+use hyper::body::{Body, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use crate::Shutdown;
+use crate::patience::{Activity, Noticed, Prompt};
 
-/// Most connections at a time; further ones wait in the system's queue.
-const CONNECTIONS: usize = 4096;
-/// A client that has not finished its handshake, or the head of its request, by then is dropped.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long answers under way may take once it is time to stop.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// What connections may take. The default is meant for the public; tests ask for less.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most connections at a time; further ones wait in the system's queue.
+    pub connections: u32,
+    /// A client that has not finished its handshake, or the head of its first request, by then is dropped.
+    pub opening: Duration,
+    /// A connection on which nothing moves for so long, with no request under way, makes room for others.
+    pub idle: Duration,
+    /// A request's body has to arrive within this time.
+    pub body: Duration,
+    /// How long answers under way may take once it is time to stop.
+    pub farewell: Duration,
+    /// How long a client that was told to leave may be silent before it is left.
+    pub parting: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            opening: Duration::from_secs(10),
+            idle: Duration::from_mins(1),
+            body: Duration::from_secs(30),
+            farewell: Duration::from_secs(10),
+            parting: Duration::from_secs(2),
+        }
+    }
+}
 
 /// Why the listener could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +66,7 @@ pub enum ListenerError {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    limits: Limits,
 }
 
 impl Listener {
@@ -52,7 +78,7 @@ impl Listener {
         };
         let socket = TcpListener::bind(address).await.map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
-        Ok(Self { socket, address })
+        Ok(Self { socket, address, limits: Limits::default() })
     }
 
     /// Where it listens.
@@ -60,11 +86,18 @@ impl Listener {
         self.address
     }
 
+    /// With other limits.
+    #[must_use]
+    pub const fn with(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Serves until `shutdown`, then waits for the answers under way, but not for ever.
     pub async fn serve(self, router: Router, tls: Arc<ServerConfig>, shutdown: Shutdown) {
+        let limits = self.limits;
         let acceptor = TlsAcceptor::from(tls);
-        let graceful = Arc::new(GracefulShutdown::new());
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let places = Arc::new(Semaphore::new(limits.connections as usize));
         loop {
             let (place, accepted) = tokio::select! {
                 () = shutdown.begun() => break,
@@ -79,31 +112,62 @@ impl Listener {
                     continue;
                 }
             };
-            let (acceptor, router, watcher, stop) =
-                (acceptor.clone(), router.clone(), graceful.watcher(), shutdown.clone());
+            let (acceptor, router, stop) = (acceptor.clone(), router.clone(), shutdown.clone());
             tokio::spawn(async move {
                 let _place = place;
-                tokio::select! {
-                    () = stop.begun() => {}
-                    tls = handshake(acceptor, stream) => if let Some(tls) = tls {
-                        let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-                            request.extensions_mut().insert(ConnectInfo(peer));
-                            router.clone().oneshot(request.map(axum::body::Body::new) as Request)
-                        });
-                        let server = builder();
-                        let connection = server.serve_connection_with_upgrades(TokioIo::new(tls), service).into_owned();
-                        drop(stop);
-                        if let Err(error) = watcher.watch(connection).await {
-                            tracing::debug!(%peer, error, "connection ended");
-                        }
-                    }
+                let tls = tokio::select! {
+                    () = stop.begun() => None,
+                    tls = handshake(acceptor, stream, limits.opening) => tls,
+                };
+                if let Some(tls) = tls
+                    && let Err(error) = converse(tls, peer, router, limits, &stop).await
+                {
+                    tracing::debug!(%peer, error, "connection ended");
                 }
             });
         }
         drop(self.socket);
-        if let Ok(graceful) = Arc::try_unwrap(graceful) {
-            let _ = tokio::time::timeout(FAREWELL, graceful.shutdown()).await;
+        // Every place is free again when the last connection has ended.
+        let _ = tokio::time::timeout(limits.farewell, places.acquire_many(limits.connections)).await;
+    }
+}
+
+/// Everything on one connection, until it ends, rests too long, or it is time to stop.
+async fn converse(
+    tls: TlsStream<TcpStream>,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+    stop: &Shutdown,
+) -> Result<(), BoxError> {
+    let activity = Activity::default();
+    let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
+        let (router, activity, under_way) = (router.clone(), activity.clone(), activity.begin());
+        async move {
+            let _under_way = under_way;
+            let mut request = request.map(|body| {
+                if body.is_end_stream() {
+                    axum::body::Body::empty()
+                } else {
+                    axum::body::Body::new(Prompt::new(body, limits.body))
+                }
+            });
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let Ok(answer) = router.oneshot(request).await;
+            Ok::<_, Infallible>(answer.map(|body| Noticed::new(body, activity)))
         }
+    });
+    let server = builder(limits.opening);
+    let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(tls), service));
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = stop.begun() => {}
+        () = activity.rests(limits.opening, limits.idle) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    tokio::select! {
+        ended = connection => ended,
+        () = activity.rests(limits.parting, limits.parting) => Ok(()),
     }
 }
 
@@ -114,15 +178,15 @@ async fn next(socket: &TcpListener, places: &Arc<Semaphore>) -> (Option<tokio::s
     (place, socket.accept().await)
 }
 
-async fn handshake(acceptor: TlsAcceptor, stream: TcpStream) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+async fn handshake(acceptor: TlsAcceptor, stream: TcpStream, within: Duration) -> Option<TlsStream<TcpStream>> {
     // Without it each small write may wait 40 ms for the peer's acknowledgement (Nagle).
     stream.set_nodelay(true).ok()?;
-    tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await.ok()?.ok()
+    tokio::time::timeout(within, acceptor.accept(stream)).await.ok()?.ok()
 }
 
-fn builder() -> Builder<TokioExecutor> {
+fn builder(patience: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_headers(64);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_headers(64);
     builder
         .http2()
         .timer(TokioTimer::new())

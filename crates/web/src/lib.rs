@@ -20,10 +20,12 @@ use std::sync::Arc;
 
 use aaa::Directory;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::get;
 use contracts::bank::BankInfo;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use moka::sync::Cache;
 use vocabulary::{Chance, Clock, Timestamp};
 
@@ -52,12 +54,12 @@ impl Web {
             .fallback(visit::nowhere)
             .method_not_allowed_fallback(visit::nowhere)
             .with_state(self)
-            .layer(axum::middleware::map_response(guard))
+            .layer(axum::middleware::from_fn(guard))
     }
 }
 
 /// What every page may do in a browser, and what it may not.
-const GUARDS: [(HeaderName, HeaderValue); 7] = [
+const GUARDS: [(HeaderName, HeaderValue); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -65,7 +67,6 @@ const GUARDS: [(HeaderName, HeaderValue); 7] = [
              form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
     ),
-    (header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
@@ -76,12 +77,57 @@ const GUARDS: [(HeaderName, HeaderValue); 7] = [
     ),
 ];
 
-async fn guard(mut response: Response) -> Response {
+async fn guard(request: Request, next: Next) -> Response {
+    let named = is_named(request.uri(), request.headers());
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in GUARDS {
         headers.insert(name, value);
     }
+    if named {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+    }
     // Pages show money and names: nothing keeps them but the address of an unchanging file.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// Whether this site has a name of its own. A browser told to come to `localhost` over TLS only would do so for every
+/// other program on that computer, on whatever port; for addresses the header means nothing.
+fn is_named(uri: &Uri, headers: &HeaderMap) -> bool {
+    let host = uri.host().or_else(|| headers.get(header::HOST)?.to_str().ok()).unwrap_or("");
+    let host = host.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(':').to_ascii_lowercase();
+    let name = host.trim_end_matches('.');
+    // What ends in a digit or a bracket is an address, or the end of one: no top-level domain does.
+    name.ends_with(|c: char| c.is_ascii_alphabetic()) && name != "localhost" && !name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Uri, header};
+
+    use super::is_named;
+
+    #[test]
+    fn a_site_without_a_name_of_its_own_is_not_bound_to_tls() {
+        let of = |host: &'static str| {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
+            is_named(&Uri::from_static("/"), &headers)
+        };
+        assert!(of("bank.example") && of("bank.example:8443") && of("bank.example."));
+        for host in [
+            "localhost",
+            "localhost:8443",
+            "LOCALHOST.",
+            "x.localhost",
+            "127.0.0.1",
+            "127.0.0.1:8443",
+            "[::1]",
+            "[::1]:8443",
+            "",
+        ] {
+            assert!(!of(host), "{host}");
+        }
+        assert!(!is_named(&Uri::from_static("https://localhost:8443/"), &HeaderMap::new()));
+    }
 }

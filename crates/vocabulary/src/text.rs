@@ -55,13 +55,23 @@ impl<const MIN: usize, const MAX: usize> FromStr for Text<MIN, MAX> {
     }
 }
 
-/// Control characters would forge lines in logs; bidirectional overrides would forge what an agent reads.
+/// Control characters would forge lines in logs; direction marks and characters that take no room would forge what an
+/// agent reads: two names that look alike, a reason that is none.
 fn printable(text: &str) -> Result<(), TextError> {
     let forges = |c: char| {
         c.is_control()
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+            || matches!(c,
+                '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+                | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
+                | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
     };
-    if text.chars().any(forges) { Err(TextError::Unprintable) } else { Ok(()) }
+    // Joiners shape Persian and Indic words and emoji; alone they show nothing.
+    let shows = |c: char| !matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}') && !c.is_whitespace();
+    if text.chars().any(forges) || (!text.is_empty() && !text.chars().any(shows)) {
+        Err(TextError::Unprintable)
+    } else {
+        Ok(())
+    }
 }
 
 impl<const MIN: usize, const MAX: usize> fmt::Display for Text<MIN, MAX> {
@@ -196,6 +206,23 @@ mod tests {
         assert_eq!("  ".parse::<Label>(), Err(TextError::TooShort(1)));
         assert_eq!("a\nb".parse::<Reference>(), Err(TextError::Unprintable));
         assert_eq!("pay \u{202e}evil".parse::<Reference>(), Err(TextError::Unprintable));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_no_text() {
+        for hidden in [
+            "\u{200b}\u{200b}\u{200b}",
+            "\u{200d}\u{200d}\u{200d}",
+            "\u{3164}",
+            "Alice\u{200b}",
+            "a\u{200f}b",
+            "a\u{e0041}",
+        ] {
+            assert_eq!(hidden.parse::<PersonName>(), Err(TextError::Unprintable), "{hidden:?}");
+        }
+        for shown in ["می\u{200c}خواهم", "👩\u{200d}🌾", "❤\u{fe0f}", "Ana\u{301}"] {
+            assert!(shown.parse::<PersonName>().is_ok(), "{shown}");
+        }
     }
 
     #[test]

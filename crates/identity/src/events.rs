@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use contracts::events::{Action, Audience, Level, LogEvent, Person};
-use vocabulary::{Chance, Clock, EventId, Login};
+use vocabulary::{Chance, Clock, EventId};
 
 /// Makes the events of one call.
 pub(crate) struct Events<'a> {
@@ -61,17 +61,15 @@ impl Events<'_> {
         with(self.own(Action::Login, person, format!("{} signed in.", person.login)), [("session", how)])
     }
 
-    /// A refused sign-in; `typed` is the login if it has the form of one.
-    pub(crate) fn login_failed(&self, person: Option<&Person>, typed: Option<&Login>, reason: Refusal) -> LogEvent {
-        let audience = if person.is_some() { Audience::Members } else { Audience::Agents };
-        let message = match typed {
-            Some(login) => format!("A sign-in as {login} was refused."),
-            None => "A sign-in under something that cannot be a login was refused.".to_owned(),
+    /// A refused sign-in. What was typed is told only when it is somebody's login: people type their password there.
+    pub(crate) fn login_failed(&self, person: Option<&Person>, reason: Refusal) -> LogEvent {
+        let (audience, message) = match person {
+            Some(person) => (Audience::Members, format!("A sign-in as {} was refused.", person.login)),
+            None => (Audience::Agents, "A sign-in under a login that nobody has was refused.".to_owned()),
         };
         let event =
             LogEvent { subject: person.cloned(), ..self.event(Action::LoginFailed, audience, Level::Warning, message) };
-        let login = typed.map_or("", Login::as_str);
-        with(event, [("reason", reason), ("login", login)])
+        with(event, [("reason", reason), ("login", person.map_or("", |person| person.login.as_str()))])
     }
 
     pub(crate) fn logout(&self, person: &Person) -> LogEvent {

@@ -164,7 +164,7 @@ impl Identity {
             Ok(person) => person,
             Err(reason) => {
                 let named = found.as_ref().map(Person::named);
-                tell(&mut tx, &events.login_failed(named.as_ref(), login.as_ref(), reason))?;
+                tell(&mut tx, &events.login_failed(named.as_ref(), reason))?;
                 tx.commit().await?;
                 return Err(Error::SignInRefused(reason));
             }

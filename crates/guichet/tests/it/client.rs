@@ -245,6 +245,12 @@ impl Answer {
         body
     }
 
+    /// In few words, for lists of complaints.
+    pub(crate) fn brief(&self) -> String {
+        let words: String = self.body.to_string().chars().take(160).collect();
+        format!("{} {words}", self.status)
+    }
+
     /// What a stranger can tell apart: everything but what names this one call.
     pub(crate) fn visible(&self) -> (u16, Vec<(String, String)>, Value) {
         let mut headers: Vec<_> = self

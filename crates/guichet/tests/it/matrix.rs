@@ -249,14 +249,19 @@ async fn every_route_answers_every_credential_as_the_matrix_says() {
                 is_unauthorized(&answer) && same
             };
             if !fits {
-                wrong.push(format!("{} {} with a credential that is {what}: {answer:?}", line.method, line.path));
+                wrong.push(format!(
+                    "{} {} with a credential that is {what}: {}",
+                    line.method,
+                    line.path,
+                    answer.brief()
+                ));
             }
         }
         for role in ROLES.into_iter().filter(|role| !line.admits(role)) {
             refusals += 1;
             let answer = scene.anyone.with_token(scene.token(role)).call(line.ask(NOTHING)).await;
             if !is_for_others(&answer) {
-                wrong.push(format!("{} {} as {role}: {answer:?}", line.method, line.path));
+                wrong.push(format!("{} {} as {role}: {}", line.method, line.path, answer.brief()));
             }
         }
         let (after, noted_after) = scene.tables().await;
@@ -273,7 +278,7 @@ async fn every_route_answers_every_credential_as_the_matrix_says() {
         for role in ROLES.into_iter().filter(|role| line.admits(role)) {
             let answer = scene.anyone.with_token(scene.token(role)).call(line.ask(NOTHING)).await;
             if is_unauthorized(&answer) || is_for_others(&answer) || answer.status >= 500 {
-                wrong.push(format!("{} {} as {role}: {answer:?}", line.method, line.path));
+                wrong.push(format!("{} {} as {role}: {}", line.method, line.path, answer.brief()));
             }
         }
     }
@@ -329,7 +334,8 @@ async fn an_object_of_others_answers_like_one_that_does_not_exist() {
             let (after, _) = scene.tables().await;
             if real.status != 404 || real.visible() != random.visible() || before != after {
                 let changed = changed(&before, &after);
-                wrong.push(format!("{} as {}: {real:?} {random:?} {changed:?}", line.operation, stranger.login));
+                let (real, random) = (real.brief(), random.brief());
+                wrong.push(format!("{} as {}: {real} | {random} | {changed:?}", line.operation, stranger.login));
             }
         }
     }

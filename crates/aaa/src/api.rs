@@ -160,7 +160,7 @@ where
         let decision = Decision {
             at: gate.clock.now(),
             operation: format!("{} {}", O::ROUTE.method(), O::ROUTE.path),
-            path: parts.uri.path().chars().take(300).collect(),
+            path: shown_path::<O>(&parts, status),
             by: by.as_ref().map(|by: &Principal| by.id),
             status: status.as_u16(),
             code: problem.map(|problem| problem.code().to_owned()),
@@ -181,6 +181,12 @@ where
     let mut response = outcome.unwrap_or_else(|problem| problem.traced(&context.trace_id).into_response());
     finish_headers(response.headers_mut(), &context.trace_id);
     response
+}
+
+/// The path as it was called, once its names were read and are ids: before that it may hold anything, a token too.
+fn shown_path<O: Operation>(parts: &Parts, status: StatusCode) -> String {
+    let unread = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+    if unread { O::ROUTE.path.to_owned() } else { parts.uri.path().chars().take(300).collect() }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one call's whole state, passed once, to keep the order in one place")]

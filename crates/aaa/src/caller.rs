@@ -126,7 +126,7 @@ impl Caller {
             let (parts, body) = response.into_parts();
             let body =
                 Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| Problem::unavailable(1, error))?;
-            Ok((parts, body.to_bytes()))
+            Ok::<_, Problem>((parts, body.to_bytes()))
         };
         let (parts, body) = match tokio::time::timeout(self.deadline, exchange).await {
             Ok(outcome) => outcome?,

@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 use vocabulary::Chance;
 use zeroize::Zeroizing;
 
+use crate::problem::Problem;
+
 /// A password as it was typed. Never printed; wiped when dropped; at most [`Password::MAX_BYTES`] long.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -88,6 +90,7 @@ impl fmt::Debug for PasswordHash {
 #[derive(Clone)]
 pub struct Hasher {
     turns: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     chance: Chance,
     decoy: Arc<PasswordHash>,
 }
@@ -95,29 +98,49 @@ pub struct Hasher {
 /// OWASP's floor for Argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
+/// Most passwords that wait for their turn; a line of this length is served in about half a second.
+const WAITING: usize = 64;
 
 fn argon2() -> Result<Argon2<'static>, argon2::Error> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(MEMORY_KIB, PASSES, 1, None)?))
 }
 
 fn hash_now(password: &str, salt: [u8; 16]) -> Result<PasswordHash, HashError> {
-    let hash: Phc = argon2()
-        .map_err(|error| HashError(error.to_string()))?
-        .hash_password_with_salt(password.as_bytes(), &salt)
-        .map_err(|error| HashError(error.to_string()))?;
+    let hash: Phc = argon2().map_err(failed)?.hash_password_with_salt(password.as_bytes(), &salt).map_err(failed)?;
     Ok(PasswordHash(hash.to_string()))
 }
 
-/// Hashing failed: memory ran out or the runtime stops.
+/// Why there is no hash, or no verdict.
 #[derive(Debug, thiserror::Error)]
-#[error("password hashing failed: {0}")]
-pub struct HashError(String);
+pub enum HashError {
+    /// Too many wait already: worth trying again in a moment.
+    #[error("too many passwords wait to be checked")]
+    Busy,
+    /// Memory ran out, the runtime stops, or a stored hash is damaged.
+    #[error("password hashing failed: {0}")]
+    Failed(String),
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::unavailable(2, error),
+            HashError::Failed(_) => Self::internal(error),
+        }
+    }
+}
+
+fn failed(error: impl fmt::Display) -> HashError {
+    HashError::Failed(error.to_string())
+}
 
 impl Hasher {
     /// A hasher that works on at most `at_once` passwords at a time.
     pub fn new(at_once: usize, chance: Chance) -> Result<Self, HashError> {
         let decoy = hash_now("a password that nobody has", chance.bytes())?;
-        Ok(Self { turns: Arc::new(Semaphore::new(at_once.max(1))), chance, decoy: Arc::new(decoy) })
+        let at_once = at_once.max(1);
+        let (turns, places) = (Arc::new(Semaphore::new(at_once)), Arc::new(Semaphore::new(at_once + WAITING)));
+        Ok(Self { turns, places, chance, decoy: Arc::new(decoy) })
     }
 
     /// The hash to store.
@@ -132,8 +155,8 @@ impl Hasher {
         let known = stored.is_some();
         let hash = stored.unwrap_or_else(|| (*self.decoy).clone());
         self.in_turn(move || {
-            let parsed = Phc::new(hash.as_str()).map_err(|error| HashError(error.to_string()))?;
-            let argon2 = argon2().map_err(|error| HashError(error.to_string()))?;
+            let parsed = Phc::new(hash.as_str()).map_err(failed)?;
+            let argon2 = argon2().map_err(failed)?;
             let fits = argon2.verify_password(password.expose().as_bytes(), &parsed).is_ok();
             Ok::<bool, HashError>(fits && known)
         })
@@ -141,8 +164,9 @@ impl Hasher {
     }
 
     async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-        let _turn = self.turns.acquire().await.map_err(|error| HashError(error.to_string()))?;
-        tokio::task::spawn_blocking(work).await.map_err(|error| HashError(error.to_string()))
+        let _place = self.places.try_acquire().map_err(|_| HashError::Busy)?;
+        let _turn = self.turns.acquire().await.map_err(failed)?;
+        tokio::task::spawn_blocking(work).await.map_err(failed)
     }
 }
 
@@ -162,6 +186,16 @@ mod tests {
         assert!(hasher.verify(password("correct horse"), Some(hash.clone())).await.unwrap());
         assert!(!hasher.verify(password("correct horsf"), Some(hash)).await.unwrap());
         assert!(!hasher.verify(password("a password that nobody has"), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_turned_away_instead_of_waiting_without_end() {
+        let hasher = Hasher::new(1, Chance::seeded(1)).unwrap();
+        let wrong = (0..100).map(|_| hasher.verify(password("wrong"), None));
+        let verdicts = futures_util::future::join_all(wrong).await;
+        let busy = verdicts.iter().filter(|verdict| matches!(verdict, Err(HashError::Busy))).count();
+        assert_eq!((busy, verdicts.len() - busy), (100 - 1 - WAITING, 1 + WAITING));
+        assert!(!hasher.verify(password("wrong"), None).await.unwrap(), "it goes on afterwards");
     }
 
     #[test]

@@ -58,6 +58,26 @@ const REFERENCES: [&str; 12] = [
     "Merci !",
 ];
 
+/// Stands in the data directory from the first demo person until their passwords were told.
+const UNFINISHED: &str = "demo-unfinished";
+
+/// Refuses a data directory whose demonstration was interrupted: nobody knows its passwords.
+pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
+    let dir = settings.data_dir.display();
+    if settings.data_dir.join(UNFINISHED).exists() {
+        return Err(Failure::Settings(format!(
+            "the demonstration in {dir} was interrupted before its passwords were shown: remove that directory and start again"
+        )));
+    }
+    Ok(())
+}
+
+/// The passwords were told: the demonstration stands.
+pub(crate) fn finished(settings: &Settings) -> Result<(), Failure> {
+    let path = settings.data_dir.join(UNFINISHED);
+    std::fs::remove_file(&path).map_err(|error| Failure::file("finish the demonstration by removing", &path, &error))
+}
+
 /// Fills an empty bank; does nothing when somebody was there before. Gives who can sign in.
 pub(crate) async fn fill(settings: &Settings, now: &Clock, chance: &Chance) -> Result<Vec<Greeted>, Failure> {
     let clock = Clock::manual(now.now().minus(DAY * u32::try_from(DAYS).unwrap_or(150)));
@@ -66,6 +86,8 @@ pub(crate) async fn fill(settings: &Settings, now: &Clock, chance: &Chance) -> R
         house.close().await;
         return Ok(Vec::new());
     };
+    let mark = settings.data_dir.join(UNFINISHED);
+    std::fs::write(&mark, "").map_err(|error| Failure::file("write", &mark, &error))?;
     let mut story = Story { caller: house.directory.caller(), clock, chance, people: HashMap::new(), agents: 0 };
     story.greet(login.as_str(), "Superuser", "superuser", password);
     let told = story.tell(now).await;

@@ -15,6 +15,8 @@ use identity::{Identity, SigningKey};
 use journal::Journal;
 use monitor::Monitor;
 use store::Store;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use vocabulary::{Chance, Clock};
 use web::Web;
 
@@ -217,7 +219,8 @@ fn hear_revocations(bus: &Bus, verifier: &Verifier) {
 
 /// Everything under one origin: the API of each service, health of the whole, the document, and the pages.
 fn origin<const N: usize>(modules: [(&'static str, Module); N], directory: &Directory, gate: Gate, web: Web) -> Router {
-    let whole = chassis::common(aaa::Api::new(Whole(directory.clone()), gate)).finish();
+    let whole =
+        chassis::common(aaa::Api::new(Whole { directory: directory.clone(), told: Arc::default() }, gate)).finish();
     let mut api = whole.shared;
     for (service, module) in modules {
         api = api.merge(module.own);
@@ -229,28 +232,48 @@ fn origin<const N: usize>(modules: [(&'static str, Module); N], directory: &Dire
     closed(api.route("/api/openapi.json", get(document)).route("/api/{*rest}", nowhere)).fallback_service(web.router())
 }
 
+/// How long what the services say of themselves is repeated: the question is open to anyone and reads whole tables.
+const TRUTHS_KEPT: Duration = Duration::from_secs(2);
+
+/// What was told, and when.
+type Told = (Instant, Vec<Truth>);
+
 /// The process as a whole: well when each of its services is.
 #[derive(Clone)]
-struct Whole(Directory);
+struct Whole {
+    directory: Directory,
+    told: Arc<Mutex<Option<Told>>>,
+}
 
 impl Health for Whole {
     async fn ready(&self) -> Result<(), String> {
         for service in SERVICES {
-            self.0.caller().at(service).call(Ready {}).await.map_err(|problem| format!("{service}: {problem}"))?;
+            self.directory
+                .caller()
+                .at(service)
+                .call(Ready {})
+                .await
+                .map_err(|problem| format!("{service}: {problem}"))?;
         }
         Ok(())
     }
 
     async fn truths(&self) -> Vec<Truth> {
+        // Whoever asks meanwhile waits for the same answer.
+        let mut told = self.told.lock().await;
+        if let Some((_, truths)) = told.as_ref().filter(|(at, _)| at.elapsed() < TRUTHS_KEPT) {
+            return truths.clone();
+        }
         let mut truths = Vec::new();
         for service in SERVICES {
-            match self.0.caller().at(service).call(chassis::GetTruths {}).await {
+            match self.directory.caller().at(service).call(chassis::GetTruths {}).await {
                 Ok(told) => {
                     truths.extend(told.into_iter().map(|it| Truth::new(format!("{service}: {}", it.name), it.holds)));
                 }
                 Err(_) => truths.push(Truth::new(format!("{service}: answers"), false)),
             }
         }
+        *told = Some((Instant::now(), truths.clone()));
         truths
     }
 }

@@ -48,10 +48,15 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     let https = Identity::open_or_issue(&keys, "https", &authority, &request, &clock, &chance)?;
     let tls = Arc::new(pki::server_config(&https, None, &clock)?);
 
+    demo::check(&settings)?;
     let mut people = Vec::new();
     if arguments.demo {
-        people = demo::fill(&settings, &clock, &chance).await?;
+        tokio::select! {
+            filled = demo::fill(&settings, &clock, &chance) => people = filled?,
+            () = shutdown.begun() => return Ok(()),
+        }
     }
+    let demonstrated = !people.is_empty();
     let house = House::open(plan(&settings, clock, chance)).await?;
     if people.is_empty()
         && let Some((login, password)) = house.identity.ensure_first_superuser().await.map_err(Problem::from)?
@@ -72,6 +77,9 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         say(&format!("{line}\n"))?;
     } else {
         say(&in_words(&welcome, matches!(made, Created::New), arguments.demo, &authority))?;
+    }
+    if demonstrated {
+        demo::finished(&settings)?;
     }
     listener.serve(house.router.clone(), tls, shutdown).await;
     house.close().await;

@@ -1,6 +1,6 @@
 //! What can go wrong here, each with the one answer that the caller gets.
 
-use aaa::Problem;
+use aaa::{HashError, Problem};
 use http::StatusCode;
 use store::StoreError;
 
@@ -10,7 +10,10 @@ pub enum Error {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Hashing, signing or writing JSON failed.
+    /// A password could not be hashed or checked.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// Signing or writing JSON failed.
     #[error("{0}")]
     Internal(String),
     /// Unknown login, wrong password, or a person who may not sign in: never told which.
@@ -84,6 +87,7 @@ impl From<Error> for Problem {
         match error {
             Error::Store(error) => chassis::store_problem(&error),
             Error::Internal(cause) => Self::internal(cause),
+            Error::Hash(error) => error.into(),
             Error::SignInRefused(_) => Self::sign_in_refused(),
             Error::SessionEnded => Self::unauthorized().detail("This session has ended. Sign in again."),
             Error::Unknown => Self::unauthorized(),

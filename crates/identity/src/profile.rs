@@ -52,7 +52,7 @@ pub(crate) async fn change_password(identity: Identity, call: Call<ChangePasswor
     let person = identity.caller(&by).await?;
     let events = identity.events(Some(&trace_id));
     let same = old_password.expose() == new_password.expose();
-    let fits = identity.hasher.verify(old_password, Some(person.password.clone())).await.map_err(Error::internal)?;
+    let fits = identity.hasher.verify(old_password, Some(person.password.clone())).await?;
     if !fits {
         // The refusal changes nothing; that it happened is told all the same.
         let mut tx = identity.store.begin().await?;
@@ -71,7 +71,7 @@ pub(crate) async fn change_password(identity: Identity, call: Call<ChangePasswor
         last_name: &person.last_name,
     };
     strength::check("new_password", &new_password, &about)?;
-    let hash = identity.hasher.hash(new_password).await.map_err(Error::internal)?;
+    let hash = identity.hasher.hash(new_password).await?;
     let mut tx = identity.store.begin().await?;
     let now = rows::lock(&mut tx, Some(by.id)).await?.ok_or(Error::Unknown)?;
     if now.password != person.password {

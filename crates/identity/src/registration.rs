@@ -124,7 +124,7 @@ impl Identity {
         strength::check("password", &new.password, &about)?;
         Ok(Person {
             id: UserId::new(self.clock(), &self.chance),
-            password: self.hasher.hash(new.password).await.map_err(Error::internal)?,
+            password: self.hasher.hash(new.password).await?,
             login: new.login,
             email: new.email,
             first_name: new.first_name,

@@ -155,7 +155,7 @@ impl Identity {
         let login: Option<Login> = login.parse().ok();
         let found = rows::person_by_login(&mut self.store.read().await?, login.as_ref()).await?;
         let stored = found.as_ref().map(|person| person.password.clone());
-        let fits = self.hasher.verify(password, stored).await.map_err(Error::internal)?;
+        let fits = self.hasher.verify(password, stored).await?;
 
         let events = self.events(Some(trace_id));
         let mut tx = self.store.begin().await?;

@@ -8,7 +8,7 @@ use store::{Database, Migration, Store};
 use vocabulary::Clock;
 
 use crate::people::sign_in;
-use crate::process::{Refused, Up, output};
+use crate::process::{Refused, Up, eventually, guichet, output};
 
 /// One explained sentence: what is wrong, named, and what to do; never a panic.
 #[track_caller]
@@ -107,6 +107,21 @@ fn a_configuration_with_a_mistake_is_explained() {
     std::fs::write(&config, b"name = \"\xff\"\n").unwrap();
     explained(&refused(), &[&path]);
     assert!(!data_dir.exists(), "a start that was refused made {}", data_dir.display());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_demonstration_is_not_taken_for_a_bank() {
+    let home = tempfile::tempdir().unwrap();
+    let data_dir = home.path().join("bank");
+    let place = data_dir.display().to_string();
+    let mut begun =
+        guichet(&["up", "--demo", "--json", "--listen", "127.0.0.1:0", "--data-dir", &place]).spawn().unwrap();
+    let mark = data_dir.join("demo-unfinished");
+    eventually("the demonstration to begin", async || mark.exists().then_some(())).await;
+    begun.kill().unwrap();
+    begun.wait().unwrap();
+    explained(&Up::on(&data_dir).refused(), &["interrupted", &place, "remove"]);
+    explained(&Up::on(&data_dir).with(&["--demo"]).refused(), &["interrupted"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

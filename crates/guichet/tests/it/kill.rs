@@ -115,8 +115,10 @@ async fn survives(database: Option<&str>) {
             _ = answers.wait_for(|count| *count >= target) => {}
             early = busy.join_next() => panic!("a client stopped before the kill: {:?}", early.map(|it| it.map(|it| it.open))),
         }
-        // Not a wait for anything: that the kill falls on any moment of a transaction is the point.
-        tokio::time::sleep(delay).await;
+        // The clients go on for a random while: that the kill falls on any moment of a transaction is the point.
+        if let Ok(early) = tokio::time::timeout(delay, busy.join_next()).await {
+            panic!("a client stopped before the kill: {:?}", early.map(|it| it.map(|it| it.open)));
+        }
         bank.kill();
         actors = busy.join_all().await;
         actors.sort_by(|one, other| one.name.cmp(&other.name));

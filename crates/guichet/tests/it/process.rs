@@ -173,26 +173,31 @@ impl Drop for Running {
     }
 }
 
-/// Waits for a process to end by itself, half a minute at most.
+/// Waits for a process to end by itself, half a minute at most; then it is killed and the test fails.
 fn ended(child: &mut Child, what: &str) -> ExitStatus {
-    for _ in 0..3_000 {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
+    let (done, over) = mpsc::channel::<()>();
+    let pid = child.id().to_string();
+    let watchdog = std::thread::spawn(move || {
+        let late = over.recv_timeout(Duration::from_secs(30)) == Err(mpsc::RecvTimeoutError::Timeout);
+        if late {
+            let _ = Command::new("kill").args(["-KILL", &pid]).status();
         }
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    panic!("{what} still runs after 30 s");
+        late
+    });
+    let status = child.wait().unwrap();
+    drop(done);
+    assert!(!watchdog.join().unwrap(), "{what} still ran after 30 s");
+    status
 }
 
 /// Looks again until it is so: for what follows an answer by itself, such as the journal. Ten seconds at most.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut looks = tokio::time::interval(Duration::from_millis(50));
     for _ in 0..200 {
+        looks.tick().await;
         if let Some(found) = look().await {
             return found;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("not within ten seconds: {what}");
 }

@@ -1,7 +1,5 @@
 //! A call that passed its policy: what a handler is given.
 
-use vocabulary::UserId;
-
 use crate::operation::Operation;
 use crate::policy::{Enforce, Identifies, Touches};
 use crate::principal::Principal;
@@ -25,15 +23,7 @@ where
 {
     /// Who is calling.
     pub fn by(&self) -> &Principal {
-        const NOBODY: &Principal = &Principal {
-            id: UserId(uuid::Uuid::nil()),
-            login: String::new(),
-            name: String::new(),
-            groups: Vec::new(),
-            session: vocabulary::SessionId(uuid::Uuid::nil()),
-            issued: vocabulary::Timestamp::from_micros(0),
-            expires: vocabulary::Timestamp::from_micros(0),
-        };
+        const NOBODY: &Principal = &Principal::NOBODY;
         // The layer fills it for every policy that identifies; a caller in no group is the closed answer if it did not.
         self.by.as_ref().unwrap_or(NOBODY)
     }

@@ -18,15 +18,15 @@ use vocabulary::{Clock, SessionId, Timestamp, UserId};
 
 use crate::principal::Principal;
 
-/// What an access token says. All claims are required.
+/// What an access token says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Claims {
     /// Who issued it.
     pub iss: String,
     /// For which services.
     pub aud: String,
-    /// The person.
-    pub sub: UserId,
+    /// The person: their id.
+    pub sub: String,
     /// End, in seconds since the epoch.
     pub exp: i64,
     /// Beginning, in seconds since the epoch.
@@ -43,7 +43,27 @@ pub struct Claims {
     pub name: String,
     /// Their groups.
     pub groups: Vec<String>,
+    /// What the token is good for, separated by spaces; absent: the person's whole authority.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// When the person last proved who they are, in seconds since the epoch.
+    pub auth_time: i64,
+    /// How they proved it (RFC 8176); `mfa` when by more than one factor.
+    pub amr: Vec<String>,
+    /// The key that the token is bound to, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
+
+/// The key that a bound token is good with, and only with it (RFC 7800, RFC 9449).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The thumbprint of the client's public key (RFC 7638).
+    pub jkt: String,
+}
+
+/// The method that [`Claims::amr`] names when there was more than one factor (RFC 8176).
+const MORE_THAN_ONE_FACTOR: &str = "mfa";
 
 /// A public key as JWKS publishes it (RFC 7517, RFC 8037).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -120,6 +140,27 @@ impl Signer {
     /// For whom.
     pub fn audience(&self) -> &str {
         &self.audience
+    }
+
+    /// What a token for this principal says. It is named by [`Principal::token`].
+    pub fn claims(&self, who: &Principal) -> Claims {
+        Claims {
+            iss: self.issuer.clone(),
+            aud: self.audience.clone(),
+            sub: who.id.to_string(),
+            exp: who.expires.seconds(),
+            nbf: who.issued.seconds(),
+            iat: who.issued.seconds(),
+            jti: who.token.clone().unwrap_or_default(),
+            sid: who.session,
+            login: who.login.clone(),
+            name: who.name.clone(),
+            groups: who.groups.clone(),
+            scope: who.scopes.as_ref().map(|scopes| scopes.join(" ")),
+            auth_time: who.authenticated.seconds(),
+            amr: if who.second_factor { vec![MORE_THAN_ONE_FACTOR.into()] } else { Vec::new() },
+            cnf: who.bound_to.clone().map(|jkt| Confirmation { jkt }),
+        }
     }
 
     /// The token for these claims, as they are.
@@ -286,13 +327,18 @@ impl Verifier {
             return Err(Refusal::Early);
         }
         Ok(Principal {
-            id: claims.sub,
+            id: claims.sub.parse().map_err(|_| Refusal::Invalid)?,
             login: claims.login,
             name: claims.name,
             groups: claims.groups,
+            scopes: claims.scope.map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect()),
             session: claims.sid,
             issued: Timestamp::from_seconds(claims.iat),
             expires: Timestamp::from_seconds(claims.exp),
+            authenticated: Timestamp::from_seconds(claims.auth_time),
+            second_factor: claims.amr.iter().any(|method| method == MORE_THAN_ONE_FACTOR),
+            token: Some(claims.jti),
+            bound_to: claims.cnf.map(|confirmation| confirmation.jkt),
         })
     }
 }
@@ -301,22 +347,16 @@ impl Verifier {
 mod tests {
     use super::*;
 
-    fn claims(clock: &Clock) -> Claims {
-        let now = clock.now().seconds();
-        Claims {
-            iss: "us".into(),
-            aud: "them".into(),
-            sub: UserId(uuid::Uuid::from_u128(1)),
-            exp: now + 600,
-            nbf: now,
-            iat: now,
-            jti: "1".into(),
-            sid: SessionId(uuid::Uuid::from_u128(2)),
-            login: "claire".into(),
-            name: "Claire".into(),
-            groups: vec!["member".into()],
-        }
+    fn claire(clock: &Clock) -> Principal {
+        let claire = Principal::named("claire", ["member"]).during(clock.now(), clock.now().plus(TEN_MINUTES));
+        Principal { token: Some("1".into()), session: SessionId(uuid::Uuid::from_u128(2)), ..claire }
     }
+
+    fn claims(clock: &Clock) -> Claims {
+        Signer::from_seed(&[7; 32], "us", "them").unwrap().claims(&claire(clock))
+    }
+
+    const TEN_MINUTES: Duration = Duration::from_mins(10);
 
     fn setup() -> (Clock, Signer, Verifier) {
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
@@ -335,6 +375,16 @@ mod tests {
         assert!(verifier.verify(&token).is_ok());
         clock.advance(Duration::from_secs(1));
         assert_eq!(verifier.verify(&token), Err(Refusal::Expired));
+    }
+
+    #[test]
+    fn a_token_tells_the_whole_principal() {
+        let (clock, signer, verifier) = setup();
+        let (scopes, bound_to) = (Some(vec!["read".to_owned(), "pay".to_owned()]), Some("thumbprint".to_owned()));
+        let restricted = Principal { scopes, bound_to, second_factor: true, ..claire(&clock) };
+        for who in [claire(&clock), restricted, Principal { scopes: Some(Vec::new()), ..claire(&clock) }] {
+            assert_eq!(*verifier.verify(&signer.sign(&signer.claims(&who)).unwrap()).unwrap(), who);
+        }
     }
 
     #[test]
@@ -382,7 +432,7 @@ mod tests {
         assert_eq!(verifier.verify(&token), Err(Refusal::Revoked));
         let other = Claims { sid: SessionId(uuid::Uuid::from_u128(3)), ..one.clone() };
         let token = signer.sign(&other).unwrap();
-        verifier.revoke(&Revocation::User { id: one.sub, before: clock.now(), until });
+        verifier.revoke(&Revocation::User { id: one.sub.parse().unwrap(), before: clock.now(), until });
         assert_eq!(verifier.verify(&token), Err(Refusal::Revoked));
         clock.advance(Duration::from_secs(1));
         let later = Claims { sid: other.sid, ..claims(&clock) };

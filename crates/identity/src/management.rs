@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aaa::{Call, Claims, Done, Principal};
+use aaa::{Call, Done, Principal};
 use contracts::bank::{AccountState, ListAccounts};
 use contracts::events::{self, Action};
 use contracts::identity::{ActivateUser, DeleteUser, DisableUser, GetUser, ListUsers, RejectUser, User, UserState};
@@ -146,19 +146,14 @@ impl Identity {
     /// this service to say: it asks this one question in their name, as an agent would.
     fn question_token(&self, by: &Principal) -> Result<String, Error> {
         let now = self.clock().now();
-        let claims = Claims {
-            iss: self.signer.issuer().into(),
-            aud: self.signer.audience().into(),
-            sub: by.id,
-            exp: now.plus(QUESTION).seconds(),
-            nbf: now.seconds(),
-            iat: now.seconds(),
-            jti: new_uuid(self.clock(), &self.chance).to_string(),
-            sid: by.session,
-            login: by.login.clone(),
-            name: by.name.clone(),
+        let as_agent = Principal {
             groups: groups(Role::Agent),
+            issued: now,
+            expires: now.plus(QUESTION),
+            token: Some(new_uuid(self.clock(), &self.chance).to_string()),
+            bound_to: None,
+            ..by.clone()
         };
-        self.signer.sign(&claims).map_err(Error::internal)
+        self.signer.sign(&self.signer.claims(&as_agent)).map_err(Error::internal)
     }
 }

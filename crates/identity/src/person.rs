@@ -110,18 +110,9 @@ pub(crate) fn groups(role: Role) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vocabulary::SessionId;
 
     fn principal(id: u128, role: Role) -> Principal {
-        Principal {
-            id: UserId(store::Uuid::from_u128(id)),
-            login: "x".into(),
-            name: "X".into(),
-            groups: groups(role),
-            session: SessionId(store::Uuid::nil()),
-            issued: Timestamp::from_seconds(0),
-            expires: Timestamp::from_seconds(1),
-        }
+        Principal { id: UserId(store::Uuid::from_u128(id)), ..Principal::named("x", groups(role)) }
     }
 
     fn person(id: u128, role: Role) -> Person {

@@ -3,7 +3,7 @@
 //! A sign-in always does the same: one look for the person, one Argon2id verification, one transaction that locks the
 //! person and tells one event. Only then does the answer differ.
 
-use aaa::{Call, Claims, Created, Done, Jwks, Password};
+use aaa::{Call, Claims, Created, Done, Jwks, Password, Principal};
 use contracts::Page;
 use contracts::identity::{
     self as contract, BrowserSession, EndSession, GetJwks, ListSessions, OpenBrowserSession, Refresh,
@@ -224,25 +224,27 @@ impl Identity {
     fn access(&self, person: &Person, session: &Session) -> Result<Access, Error> {
         let now = self.clock().now();
         let until = session.access_until(now);
-        let claims = self.claims(person, session.id, now, until);
+        let claims = self.claims(person, session, now, until);
         let seconds = u32::try_from(claims.exp.saturating_sub(claims.iat)).unwrap_or(0);
         Ok(Access { token: self.signer.sign(&claims).map_err(Error::internal)?, seconds })
     }
 
-    fn claims(&self, person: &Person, session: SessionId, now: Timestamp, until: Timestamp) -> Claims {
+    fn claims(&self, person: &Person, session: &Session, now: Timestamp, until: Timestamp) -> Claims {
         let jti: Uuid = new_uuid(self.clock(), &self.chance);
-        Claims {
-            iss: self.signer.issuer().into(),
-            aud: self.signer.audience().into(),
-            sub: person.id,
-            exp: until.seconds(),
-            nbf: now.seconds(),
-            iat: now.seconds(),
-            jti: jti.to_string(),
-            sid: session,
+        let who = Principal {
+            id: person.id,
             login: person.login.to_string(),
             name: person.name(),
             groups: groups(person.role),
-        }
+            scopes: None,
+            session: session.id,
+            issued: now,
+            expires: until,
+            authenticated: session.created_at,
+            second_factor: false,
+            token: Some(jti.to_string()),
+            bound_to: None,
+        };
+        Claims { amr: vec!["pwd".into()], ..self.signer.claims(&who) }
     }
 }

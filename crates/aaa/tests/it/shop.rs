@@ -1,6 +1,7 @@
 //! A shop that lends things: open, signed-in, group and object policies; query, JSON and form.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aaa::*;
 use axum::body::Body;
@@ -10,8 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower::ServiceExt;
-use uuid::Uuid;
-use vocabulary::{Chance, Clock, SessionId, Timestamp, UserId};
+use vocabulary::{Chance, Clock, Timestamp};
 
 pub(crate) struct Keeper;
 impl Group for Keeper {
@@ -141,22 +141,9 @@ impl Fixture {
     }
 
     pub(crate) fn token(&self, groups: &[&str]) -> String {
-        let now = self.clock.now().seconds();
-        self.signer
-            .sign(&Claims {
-                iss: "shop".into(),
-                aud: "shop".into(),
-                sub: UserId(Uuid::from_u128(1)),
-                exp: now + 600,
-                nbf: now,
-                iat: now,
-                jti: "1".into(),
-                sid: SessionId(Uuid::from_u128(1)),
-                login: "kim".into(),
-                name: "Kim".into(),
-                groups: groups.iter().map(ToString::to_string).collect(),
-            })
-            .unwrap()
+        let now = self.clock.now();
+        let kim = Principal::named("kim", groups.iter().copied()).during(now, now.plus(Duration::from_mins(10)));
+        self.signer.sign(&self.signer.claims(&Principal { name: "Kim".into(), ..kim })).unwrap()
     }
 
     pub(crate) fn caller(&self, groups: &[&str]) -> Caller {

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::{Caller, Claims, Created, Directory, Gate, Operation, Problem, Signer, Transport, Verifier};
+use aaa::{Caller, Created, Directory, Gate, Operation, Principal, Problem, Signer, Transport, Verifier};
 use bank::{Bank, BankConfig, MIGRATIONS};
 use chassis::Health;
 use contracts::bank::*;
@@ -93,20 +93,10 @@ impl House {
     }
 
     fn person_named(&self, id: UserId, login: &str, name: &str, group: &str) -> Person {
-        let now = self.clock.now().seconds();
-        let claims = Claims {
-            iss: "guichet".into(),
-            aud: "guichet".into(),
-            sub: id,
-            exp: now + 365 * 24 * 3600,
-            nbf: now,
-            iat: now,
-            jti: "1".into(),
-            sid: SessionId::new(&self.clock, &self.chance),
-            login: login.into(),
-            name: name.into(),
-            groups: vec![group.into()],
-        };
+        let now = self.clock.now();
+        let who = Principal::named(login, [group]).during(now, now.plus(Duration::from_hours(365 * 24)));
+        let session = SessionId::new(&self.clock, &self.chance);
+        let claims = self.signer.claims(&Principal { id, name: name.into(), session, ..who });
         let token = self.signer.sign(&claims).unwrap();
         let caller = self.directory.caller().with_token(token.clone());
         Person { id, token, caller, clock: self.clock.clone() }

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
-use aaa::{Claims, Signer};
+use aaa::{Claims, Principal, Signer};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use guichet::{Databases, House, Plan};
@@ -138,20 +139,13 @@ impl Scene {
 
     /// Good claims of a new session.
     fn claims(&self, role: &str) -> Claims {
-        let (now, who) = (self.clock.now().seconds(), self.somebody(role));
-        Claims {
-            iss: identity::ISSUER.into(),
-            aud: identity::ISSUER.into(),
-            sub: who.id.parse().unwrap(),
-            exp: now + 600,
-            nbf: now,
-            iat: now,
-            jti: self.chance.below(u64::MAX).to_string(),
-            sid: SessionId::new(&self.clock, &self.chance),
-            login: who.login.clone(),
-            name: who.login.clone(),
-            groups: vec![role.into()],
-        }
+        let (now, who) = (self.clock.now(), self.somebody(role));
+        self.signer.claims(&Principal {
+            id: who.id.parse().unwrap(),
+            session: SessionId::new(&self.clock, &self.chance),
+            token: Some(self.chance.below(u64::MAX).to_string()),
+            ..Principal::named(&who.login, [role]).during(now, now.plus(Duration::from_mins(10)))
+        })
     }
 
     fn token(&self, role: &str) -> String {

@@ -6,8 +6,9 @@ mod keeping;
 mod reading;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use aaa::{Caller, Claims, Directory, Gate, Problem, Signer, Transport, Verifier};
+use aaa::{Caller, Directory, Gate, Principal, Problem, Signer, Transport, Verifier};
 use bus::Envelope;
 use chassis::{GetTruths, Truth};
 use contracts::Page;
@@ -16,7 +17,7 @@ use contracts::journal::{ListLogs, LogEntry, SERVICE};
 use journal::{Journal, MIGRATIONS};
 use store::testing::{TestDatabase, databases};
 use store::{Store, Uuid};
-use vocabulary::{Chance, Clock, EventId, SessionId, Timestamp, UserId};
+use vocabulary::{Chance, Clock, EventId, Timestamp, UserId};
 
 const NOON: &str = "2026-11-21T12:00:00Z";
 
@@ -53,20 +54,9 @@ async fn worlds() -> Vec<World> {
 impl World {
     /// The entries that `person` gets.
     async fn list(&self, person: &Person, role: &str, asked: ListLogs) -> Result<Page<LogEntry>, Problem> {
-        let now = self.clock.now().seconds();
-        let claims = Claims {
-            iss: "guichet".into(),
-            aud: "guichet".into(),
-            sub: person.id,
-            exp: now + 600,
-            nbf: now,
-            iat: now,
-            jti: "1".into(),
-            sid: SessionId(Uuid::from_u128(1)),
-            login: person.login.clone(),
-            name: person.login.clone(),
-            groups: vec![role.into()],
-        };
+        let now = self.clock.now();
+        let who = Principal::named(&person.login, [role]).during(now, now.plus(Duration::from_mins(10)));
+        let claims = self.signer.claims(&Principal { id: person.id, ..who });
         self.caller.with_token(self.signer.sign(&claims).unwrap()).call(asked).await
     }
 
@@ -83,7 +73,7 @@ impl World {
 
     /// An event a second after the one before, of no particular kind.
     fn event(&self, message: &str) -> LogEvent {
-        self.clock.advance(std::time::Duration::from_secs(1));
+        self.clock.advance(Duration::from_secs(1));
         LogEvent {
             id: EventId::new(&self.clock, &self.chance),
             at: self.clock.now(),

@@ -115,8 +115,8 @@ async fn filters_narrow_alone_and_together() {
 async fn a_day_holds_its_last_moment_and_not_the_next_day() {
     for world in worlds().await {
         let day: vocabulary::Day = "2026-11-20".parse().unwrap();
-        let last = day.end().minus(std::time::Duration::from_micros(1));
-        let times = [day.start().minus(std::time::Duration::from_micros(1)), day.start(), last, day.end()];
+        let last = day.end().minus(Duration::from_micros(1));
+        let times = [day.start().minus(Duration::from_micros(1)), day.start(), last, day.end()];
         let events = times.map(|at: Timestamp| LogEvent { at, ..world.event(&at.to_string()) });
         world.deliver(1, &events).await;
         let asked = ListLogs { from: Some(day), to: Some(day), ..ListLogs::default() };
@@ -131,7 +131,7 @@ async fn pages_show_everything_once_while_new_entries_arrive() {
         let events: Vec<LogEvent> = (0..100)
             // Several entries share a moment.
             .map(|number| LogEvent {
-                at: at.plus(std::time::Duration::from_secs(number / 10)),
+                at: at.plus(Duration::from_secs(number / 10)),
                 subject: Some(claire()),
                 ..world.event(&number.to_string())
             })

@@ -115,6 +115,13 @@ impl Problem {
             .challenge("Basic realm=\"guichet\", charset=\"UTF-8\"")
     }
 
+    /// 401 of a sign-in: login and password are right, and the person's second factor is missing.
+    pub fn second_factor_required() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "second-factor-required")
+            .detail("Give the code of your authenticator app, or a recovery code, as well.")
+            .challenge("Basic realm=\"guichet\", charset=\"UTF-8\"")
+    }
+
     /// 403: known, and not allowed.
     pub fn forbidden(detail: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden").detail(detail)

@@ -95,6 +95,14 @@ actions! {
     PasswordChanged = "PASSWORD_CHANGED",
     /// A password change was refused.
     PasswordChangeFailed = "PASSWORD_CHANGE_FAILED",
+    /// Somebody set up an authenticator app.
+    TotpEnabled = "TOTP_ENABLED",
+    /// Somebody removed their authenticator app.
+    TotpDisabled = "TOTP_DISABLED",
+    /// Somebody got new recovery codes.
+    RecoveryCodesMade = "RECOVERY_CODES_MADE",
+    /// Somebody used a recovery code in place of their second factor.
+    RecoveryCodeUsed = "RECOVERY_CODE_USED",
     /// An account was renamed.
     AccountRenamed = "ACCOUNT_RENAMED",
     /// An account was asked for.

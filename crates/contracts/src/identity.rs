@@ -8,6 +8,10 @@ use vocabulary::{Email, Login, PersonName, Reason, SessionId, Timestamp, UserId}
 use crate::roles::{Role, Staff, Superusers};
 use crate::{Cursor, Limit, Page};
 
+mod factors;
+
+pub use factors::*;
+
 /// The service's name.
 pub const SERVICE: &str = "identity";
 
@@ -105,7 +109,8 @@ pub struct Tokens {
     pub refresh_token: String,
 }
 
-/// Signs in, by HTTP Basic or by fields. The refusal is the same whatever the reason.
+/// Signs in, by HTTP Basic or by fields. The refusal is the same whatever the reason, but for one: a right password
+/// without the second factor that the person has is `second-factor-required` (401).
 #[derive(Serialize, Deserialize, JsonSchema)]
 pub struct SignIn {
     /// The login; taken as typed, since a wrong one is refused like a wrong password.
@@ -113,6 +118,15 @@ pub struct SignIn {
     pub login: String,
     /// The password.
     pub password: Password,
+    /// The code of the authenticator app, or a recovery code, from those who have a second factor.
+    #[schemars(length(max = 64))]
+    pub otp: Option<String>,
+}
+impl SignIn {
+    /// With a password alone.
+    pub fn new(login: impl Into<String>, password: Password) -> Self {
+        Self { login: login.into(), password, otp: None }
+    }
 }
 impl Operation for SignIn {
     const ROUTE: Route = post("/api/auth/login").basic();
@@ -329,9 +343,18 @@ pub struct OpenBrowserSession {
     pub login: String,
     /// The password.
     pub password: Password,
+    /// The code of the authenticator app, or a recovery code, from those who have a second factor.
+    #[schemars(length(max = 64))]
+    pub otp: Option<String>,
     /// What the browser calls itself, for the list of sessions.
     #[schemars(length(max = 400))]
     pub agent: Option<String>,
+}
+impl OpenBrowserSession {
+    /// With a password alone.
+    pub fn new(login: impl Into<String>, password: Password) -> Self {
+        Self { login: login.into(), password, otp: None, agent: None }
+    }
 }
 impl Operation for OpenBrowserSession {
     const ROUTE: Route = post("/api/auth/browser-sessions");

@@ -171,7 +171,7 @@ impl Story<'_> {
             tokens
         } else {
             let password = person.greeted.password.clone().try_into().map_err(Problem::internal)?;
-            self.caller.call(SignIn { login: login.into(), password }).await?
+            self.caller.call(SignIn::new(login, password)).await?
         };
         let caller = self.caller.with_token(&tokens.access_token);
         person.tokens = Some(tokens);

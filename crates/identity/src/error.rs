@@ -39,6 +39,21 @@ pub enum Error {
         /// What to do better.
         words: String,
     },
+    /// The password is right, and the second factor is missing.
+    #[error("second factor required")]
+    SecondFactorRequired,
+    /// The code is not what the authenticator app shows.
+    #[error("the code is wrong")]
+    WrongCode,
+    /// An authenticator app is set up already.
+    #[error("an authenticator app is set up already")]
+    TotpOn,
+    /// No authenticator app is being set up.
+    #[error("no authenticator app is being set up")]
+    TotpNotBegun,
+    /// Recovery codes stand in for a second factor, and there is none.
+    #[error("no second factor")]
+    NoSecondFactor,
     /// The old password does not fit.
     #[error("the old password is wrong")]
     WrongPassword,
@@ -89,6 +104,23 @@ impl From<Error> for Problem {
             Error::Internal(cause) => Self::internal(cause),
             Error::Hash(error) => error.into(),
             Error::SignInRefused(_) => Self::sign_in_refused(),
+            Error::SecondFactorRequired => Self::second_factor_required(),
+            Error::WrongCode => Self::refused(
+                "wrong-code",
+                "The code is not the one that the app shows now, or it was used before. Check the clock of the device.",
+            )
+            .about("code", "is not the one that the app shows now"),
+            Error::TotpOn => Self::conflict(
+                "totp-on",
+                "An authenticator app is set up already. Remove it first to set up another one.",
+            ),
+            Error::TotpNotBegun => {
+                Self::conflict("totp-not-begun", "No authenticator app is being set up. Begin with that.")
+            }
+            Error::NoSecondFactor => Self::conflict(
+                "no-second-factor",
+                "Recovery codes stand in for a second factor. Set up an authenticator app first.",
+            ),
             Error::SessionEnded => Self::unauthorized().detail("This session has ended. Sign in again."),
             Error::Unknown => Self::unauthorized(),
             Error::NotFound => Self::not_found(),

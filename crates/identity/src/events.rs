@@ -109,6 +109,26 @@ impl Events<'_> {
         with(event, [("reason", "wrong-password")])
     }
 
+    pub(crate) fn totp_enabled(&self, person: &Person) -> LogEvent {
+        self.own(Action::TotpEnabled, person, format!("{} set up an authenticator app.", person.login))
+    }
+
+    pub(crate) fn totp_disabled(&self, person: &Person) -> LogEvent {
+        let message = format!("{} removed their authenticator app.", person.login);
+        LogEvent { level: Level::Warning, ..self.own(Action::TotpDisabled, person, message) }
+    }
+
+    pub(crate) fn recovery_codes_made(&self, person: &Person) -> LogEvent {
+        self.own(Action::RecoveryCodesMade, person, format!("{} got new recovery codes.", person.login))
+    }
+
+    pub(crate) fn recovery_code_used(&self, person: &Person, left: u32) -> LogEvent {
+        let message =
+            format!("{} used a recovery code in place of their second factor; {left} are left.", person.login);
+        let event = LogEvent { level: Level::Warning, ..self.own(Action::RecoveryCodeUsed, person, message) };
+        with(event, [("left", &left.to_string())])
+    }
+
     pub(crate) fn state_changed(
         &self,
         action: Action,

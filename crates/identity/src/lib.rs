@@ -8,6 +8,7 @@
 
 mod error;
 mod events;
+mod factors;
 mod management;
 mod person;
 mod profile;
@@ -18,6 +19,7 @@ mod sign_in;
 mod signing_key;
 mod store;
 mod strength;
+mod totp;
 
 pub use error::Error;
 pub use registration::NewPerson;

@@ -22,6 +22,7 @@ use crate::person::{self, Person};
 use crate::session::REMEMBERED;
 use crate::signing_key::SigningKey;
 use crate::store as rows;
+use crate::totp::Vault;
 
 /// Waits until everything told so far was delivered to this process's subscribers, at most so long.
 pub type Delivered = Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -44,6 +45,7 @@ pub struct Identity {
     pub(crate) chance: Chance,
     delivered: Delivered,
     pepper: [u8; 32],
+    pub(crate) vault: Arc<Vault>,
 }
 
 impl Identity {
@@ -58,7 +60,8 @@ impl Identity {
         delivered: Delivered,
     ) -> Result<Self, Error> {
         let (signer, pepper) = (Arc::new(key.signer()?), key.derived("idempotency"));
-        Ok(Self { store, signer, hasher, directory, chance, delivered, pepper })
+        let vault = Arc::new(Vault::new(&key.derived("totp"))?);
+        Ok(Self { store, signer, hasher, directory, chance, delivered, pepper, vault })
     }
 
     /// The service with its policies enforced, ready to be served.
@@ -178,7 +181,7 @@ pub fn operations() -> Vec<Entry> {
 }
 
 fn mount(api: Api<Identity>) -> Api<Identity> {
-    use crate::{management, profile, registration, sign_in};
+    use crate::{factors, management, profile, registration, sign_in};
     api.serve(registration::register)
         .serve(registration::create_agent)
         .serve(sign_in::sign_in)
@@ -193,6 +196,11 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(profile::get_profile)
         .serve(profile::edit_profile)
         .serve(profile::change_password)
+        .serve(factors::get_second_factor)
+        .serve(factors::begin_totp)
+        .serve(factors::confirm_totp)
+        .serve(factors::remove_totp)
+        .serve(factors::make_recovery_codes)
         .serve(management::list_users)
         .serve(management::get_user)
         .serve(management::activate_user)

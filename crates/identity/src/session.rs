@@ -48,6 +48,43 @@ impl Kind {
     }
 }
 
+/// How the person of a session proved who they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Proof {
+    /// By their password alone.
+    Password,
+    /// By their password and a code: of an authenticator app, or a recovery code.
+    Code,
+}
+
+impl Proof {
+    pub(crate) const ALL: [Self; 2] = [Self::Password, Self::Code];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Code => "code",
+        }
+    }
+
+    /// Whether it takes more than one thing to steal it.
+    pub(crate) const fn has_second_factor(self) -> bool {
+        match self {
+            Self::Password => false,
+            Self::Code => true,
+        }
+    }
+
+    /// As tokens tell it (RFC 8176).
+    pub(crate) fn methods(self) -> Vec<String> {
+        let methods: &[&str] = match self {
+            Self::Password => &["pwd"],
+            Self::Code => &["pwd", "otp", "mfa"],
+        };
+        methods.iter().map(ToString::to_string).collect()
+    }
+}
+
 /// A sign-in.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
@@ -56,6 +93,9 @@ pub(crate) struct Session {
     pub(crate) kind: Kind,
     pub(crate) agent: Option<String>,
     pub(crate) created_at: Timestamp,
+    /// When the person last proved who they are, and how.
+    pub(crate) authenticated_at: Timestamp,
+    pub(crate) proof: Proof,
     pub(crate) seen_at: Timestamp,
     pub(crate) idle_at: Timestamp,
     pub(crate) ends_at: Timestamp,
@@ -67,6 +107,7 @@ impl Session {
         id: SessionId,
         person: UserId,
         kind: Kind,
+        proof: Proof,
         agent: Option<String>,
         now: Timestamp,
         previous_login_at: Option<Timestamp>,
@@ -77,6 +118,8 @@ impl Session {
             kind,
             agent,
             created_at: now,
+            authenticated_at: now,
+            proof,
             seen_at: now,
             idle_at: now.plus(kind.idle()),
             ends_at: now.plus(kind.longest()),
@@ -137,7 +180,8 @@ mod tests {
     fn a_session_ends_when_idle_and_in_any_case_at_its_end() {
         let start = Timestamp::from_seconds(1_000);
         let id = SessionId(store::Uuid::nil());
-        let mut session = Session::begin(id, UserId(store::Uuid::nil()), Kind::Browser, None, start, None);
+        let mut session =
+            Session::begin(id, UserId(store::Uuid::nil()), Kind::Browser, Proof::Password, None, start, None);
         assert!(session.lives(start.plus(Duration::from_mins(30)).minus(Duration::from_micros(1))));
         assert!(!session.lives(start.plus(Duration::from_mins(30))));
         let late = start.plus(Duration::from_mins(12 * 60 - 5));

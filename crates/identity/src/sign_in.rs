@@ -14,13 +14,22 @@ use vocabulary::{Login, SessionId, Timestamp, new_uuid};
 
 use crate::error::Error;
 use crate::events::Refusal;
+use crate::factors::Second;
 use crate::person::{Person, groups};
 use crate::service::{Identity, tell};
-use crate::session::{Kind, Secret, Session, hash_of};
+use crate::session::{Kind, Proof, Secret, Session, hash_of};
 use crate::store as rows;
 
 /// Longest name of a client that is kept.
 const MAX_AGENT: usize = 200;
+
+/// What somebody gives to sign in.
+struct Credential {
+    login: String,
+    password: Password,
+    /// A code of an authenticator app, or a recovery code.
+    otp: Option<String>,
+}
 
 /// Somebody who just proved to be the holder of a session.
 struct Present {
@@ -36,18 +45,20 @@ struct Access {
 }
 
 pub(crate) async fn sign_in(identity: Identity, call: Call<SignIn, Identity>) -> Result<Tokens, Error> {
-    let SignIn { login, password } = call.request;
+    let SignIn { login, password, otp } = call.request;
     let (agent, trace_id) = (call.context.agent, &call.context.trace_id);
-    identity.open_session(&login, password, Kind::Tokens, agent, trace_id).await.and_then(|it| identity.tokens(&it))
+    let credential = Credential { login, password, otp };
+    identity.open_session(credential, Kind::Tokens, agent, trace_id).await.and_then(|it| identity.tokens(&it))
 }
 
 pub(crate) async fn open_browser_session(
     identity: Identity,
     call: Call<OpenBrowserSession, Identity>,
 ) -> Result<Created<BrowserSession>, Error> {
-    let OpenBrowserSession { login, password, agent } = call.request;
+    let OpenBrowserSession { login, password, otp, agent } = call.request;
     let agent = agent.or(call.context.agent);
-    let present = identity.open_session(&login, password, Kind::Browser, agent, &call.context.trace_id).await?;
+    let credential = Credential { login, password, otp };
+    let present = identity.open_session(credential, Kind::Browser, agent, &call.context.trace_id).await?;
     identity.browser_session(&present).map(Created)
 }
 
@@ -146,12 +157,12 @@ fn verdict(found: Option<&Person>, fits: bool, now: Option<&Person>) -> Result<P
 impl Identity {
     async fn open_session(
         &self,
-        login: &str,
-        password: Password,
+        credential: Credential,
         kind: Kind,
         agent: Option<String>,
         trace_id: &str,
     ) -> Result<Present, Error> {
+        let Credential { login, password, otp } = credential;
         let login: Option<Login> = login.parse().ok();
         let found = rows::person_by_login(&mut self.store.read().await?, login.as_ref()).await?;
         let stored = found.as_ref().map(|person| person.password.clone());
@@ -160,8 +171,17 @@ impl Identity {
         let events = self.events(Some(trace_id));
         let mut tx = self.store.begin().await?;
         let locked = rows::lock(&mut tx, found.as_ref().map(|person| person.id)).await?;
-        let mut person = match verdict(found.as_ref(), fits, locked.as_ref()) {
-            Ok(person) => person,
+        let proven = match verdict(found.as_ref(), fits, locked.as_ref()) {
+            Ok(person) => match self.second_factor(&mut tx, &person, otp.as_deref(), &events).await? {
+                Second::NotAsked => Ok((person, Proof::Password)),
+                Second::Given => Ok((person, Proof::Code)),
+                Second::Missing => return Err(Error::SecondFactorRequired),
+                Second::Wrong => Err("wrong-code"),
+            },
+            Err(reason) => Err(reason),
+        };
+        let (mut person, proof) = match proven {
+            Ok(proven) => proven,
             Err(reason) => {
                 let named = found.as_ref().map(Person::named);
                 tell(&mut tx, &events.login_failed(named.as_ref(), reason))?;
@@ -172,7 +192,7 @@ impl Identity {
         let (now, secret) = (self.clock().now(), Secret::new(&self.chance));
         let agent = agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect());
         let id = SessionId::new(self.clock(), &self.chance);
-        let session = Session::begin(id, person.id, kind, agent, now, person.last_login_at);
+        let session = Session::begin(id, person.id, kind, proof, agent, now, person.last_login_at);
         rows::add_session(&mut tx, &session, secret.hash()).await?;
         rows::set_last_login(&mut tx, person.id, now).await?;
         person.last_login_at = Some(now);
@@ -240,11 +260,11 @@ impl Identity {
             session: session.id,
             issued: now,
             expires: until,
-            authenticated: session.created_at,
-            second_factor: false,
+            authenticated: session.authenticated_at,
+            second_factor: session.proof.has_second_factor(),
             token: Some(jti.to_string()),
             bound_to: None,
         };
-        Claims { amr: vec!["pwd".into()], ..self.signer.claims(&who) }
+        Claims { amr: session.proof.methods(), ..self.signer.claims(&who) }
     }
 }

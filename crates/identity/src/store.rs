@@ -1,4 +1,4 @@
-//! The one file that names SQL: people, sessions, secrets and revocations, to rows and back.
+//! The one place that names SQL: people, sessions, secrets and revocations, to rows and back.
 
 use aaa::{PasswordHash, Revocation};
 use contracts::identity::{Language, ListUsers, UserState};
@@ -9,20 +9,27 @@ use store::{
 use vocabulary::{Login, SessionId, Timestamp, UserId};
 
 use crate::person::Person;
-use crate::session::{Kind, Session};
+use crate::session::{Kind, Proof, Session};
+
+mod factors;
+
+pub(crate) use factors::*;
 
 /// The tables of this service.
-pub const MIGRATIONS: &[Migration] = &[store::migration!(
-    1,
-    "create",
-    "sql/migrations/sqlite/0001_create.sql",
-    "sql/migrations/postgres/0001_create.sql"
-)];
+pub const MIGRATIONS: &[Migration] = &[
+    store::migration!(1, "create", "sql/migrations/sqlite/0001_create.sql", "sql/migrations/postgres/0001_create.sql"),
+    store::migration!(
+        2,
+        "second_factors",
+        "sql/migrations/sqlite/0002_second_factors.sql",
+        "sql/migrations/postgres/0002_second_factors.sql"
+    ),
+];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
 /// Every query of this service, for the test that prepares them all.
-pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS];
+pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS];
 
 const ADD_PERSON: Query<Affected> = Query::find(PEOPLE, "add_person");
 const GET_PERSON: Query<Optional> = Query::find(PEOPLE, "get_person");
@@ -159,6 +166,8 @@ pub(crate) async fn add_session(tx: &mut Transaction, session: &Session, hash: [
         session.kind.name(),
         session.agent.clone(),
         session.created_at,
+        session.authenticated_at,
+        session.proof.name(),
         session.seen_at,
         session.idle_at,
         session.ends_at,
@@ -270,6 +279,8 @@ fn session_of(row: &Row) -> Result<Session, StoreError> {
         )?,
         agent: row.get("agent")?,
         created_at: row.get("created_at")?,
+        authenticated_at: row.get("authenticated_at")?,
+        proof: known("proof", Proof::ALL.into_iter().find(named(&row.get::<String>("proof")?, Proof::name)))?,
         seen_at: row.get("seen_at")?,
         idle_at: row.get("idle_at")?,
         ends_at: row.get("ends_at")?,

@@ -1,14 +1,15 @@
 -- name: add_session!
-insert into sessions (id, person, kind, agent, created_at, seen_at, idle_at, ends_at, previous_login_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+insert into sessions
+  (id, person, kind, agent, created_at, authenticated_at, proof, seen_at, idle_at, ends_at, previous_login_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: add_secret!
 insert into secrets (hash, session, spent_at) values ($1, $2, null);
 
 -- name: find_secret^
 -- The session of a secret, and whether the secret was spent.
-select sessions.id, sessions.person, sessions.kind, sessions.agent, sessions.created_at, sessions.seen_at,
-  sessions.idle_at, sessions.ends_at, sessions.previous_login_at, secrets.spent_at
+select sessions.id, sessions.person, sessions.kind, sessions.agent, sessions.created_at,
+  sessions.authenticated_at, sessions.proof, sessions.seen_at, sessions.idle_at, sessions.ends_at, sessions.previous_login_at, secrets.spent_at
 from secrets join sessions on sessions.id = secrets.session where secrets.hash = $1;
 
 -- name: spend_secret!
@@ -19,7 +20,7 @@ update sessions set seen_at = $2, idle_at = $3 where id = $1;
 
 -- name: living_sessions
 -- Those of person $1 that live at $2, latest activity first.
-select id, person, kind, agent, created_at, seen_at, idle_at, ends_at, previous_login_at
+select id, person, kind, agent, created_at, authenticated_at, proof, seen_at, idle_at, ends_at, previous_login_at
 from sessions where person = $1 and idle_at > $2 and ends_at > $2 order by seen_at desc, id desc limit 200;
 
 -- name: living_ids

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod factors;
 mod managing;
 mod registering;
 mod sessions;
@@ -150,7 +151,7 @@ fn password(text: &str) -> Password {
 }
 
 fn credential(login: &str, typed: &str) -> SignIn {
-    SignIn { login: login.into(), password: password(typed) }
+    SignIn::new(login, password(typed))
 }
 
 fn registration(login: &str) -> Register {
@@ -189,5 +190,5 @@ async fn every_query_is_valid_on_every_database() {
 #[test]
 fn every_declared_operation_is_served() {
     let served: Vec<&str> = identity::operations().iter().map(|entry| entry.operation).collect();
-    assert_eq!(served.len(), 20, "{served:?}");
+    assert_eq!(served.len(), 25, "{served:?}");
 }

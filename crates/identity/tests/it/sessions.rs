@@ -14,7 +14,7 @@ fn refresh(tokens: &Tokens) -> Refresh {
 }
 
 async fn browse(world: &World, login: &str) -> BrowserSession {
-    let open = OpenBrowserSession { login: login.into(), password: password(PASSWORD), agent: Some("Lynx".into()) };
+    let open = OpenBrowserSession { agent: Some("Lynx".into()), ..OpenBrowserSession::new(login, password(PASSWORD)) };
     world.anyone().call(open).await.unwrap().0
 }
 

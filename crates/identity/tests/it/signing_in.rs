@@ -56,7 +56,7 @@ async fn every_refused_sign_in_gives_the_same_bytes_and_changes_nothing_but_the_
         for other in &answers {
             assert_eq!(*other, answers[0]);
         }
-        let browser = OpenBrowserSession { login: "waiting".into(), password: password(PASSWORD), agent: None };
+        let browser = OpenBrowserSession::new("waiting", password(PASSWORD));
         assert!(is(&refused(&world.anyone(), browser).await, 401, "sign-in-refused"));
         assert_eq!(world.tables().await, before);
         assert_eq!(world.journal().await.iter().filter(|it| it.action == Action::LoginFailed).count(), 11);
@@ -83,7 +83,7 @@ async fn no_secret_is_stored_readable() {
     for world in worlds().await {
         world.person("camille", Role::Member).await;
         let tokens = world.sign_in("camille").await;
-        let browser = OpenBrowserSession { login: "camille".into(), password: password(PASSWORD), agent: None };
+        let browser = OpenBrowserSession::new("camille", password(PASSWORD));
         let browser = world.anyone().call(browser).await.unwrap().0;
         world.anyone().keyed("key").call(registration("other")).await.unwrap();
         let stored = format!("{:?} {:?}", world.store.dump().await.unwrap(), world.journal().await);

@@ -76,8 +76,11 @@ pub(crate) async fn do_sign_in(visit: Arc<Visit>) -> Outcome {
     }
     let password = read_password(&visit, &mut e, "password");
     if let (Some(password), false) = (password, e.failed()) {
-        let login = visit.form.get("login").chars().take(256).collect();
-        match visit.call(OpenBrowserSession { login, password, agent: visit.agent.clone() }).await {
+        let login: String = visit.form.get("login").chars().take(256).collect();
+        match visit
+            .call(OpenBrowserSession { agent: visit.agent.clone(), ..OpenBrowserSession::new(login, password) })
+            .await
+        {
             Ok(opened) => {
                 let opened = opened.0;
                 let language = opened.user.language;

@@ -1,0 +1,85 @@
+//! Second factors of a sign-in: codes of an authenticator app, and recovery codes.
+
+use aaa::{Created, Done, Operation, Route, Signed};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vocabulary::Timestamp;
+
+use super::{SERVICE, get, post};
+
+/// What the caller has besides their password.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SecondFactor {
+    /// Since when an authenticator app gives codes; absent when none does.
+    pub totp_since: Option<Timestamp>,
+    /// How many recovery codes are left.
+    pub recovery_codes_left: u32,
+}
+
+/// What the caller has besides their password.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct GetSecondFactor {}
+impl Operation for GetSecondFactor {
+    const ROUTE: Route = get("/api/auth/second-factor");
+    type Policy = Signed;
+    type Reply = SecondFactor;
+}
+
+/// What an authenticator app is given. Shown this once.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct TotpSetup {
+    /// The secret in base32, to be typed.
+    pub secret: String,
+    /// The same as an `otpauth:` address.
+    pub url: String,
+    /// The same as a QR code: an SVG image.
+    pub qr_svg: String,
+}
+
+/// Begins to set up an authenticator app (RFC 6238); another begin replaces the secret. Nothing is asked at sign-in
+/// until it is confirmed.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct BeginTotp {}
+impl Operation for BeginTotp {
+    const ROUTE: Route = post("/api/auth/totp");
+    type Policy = Signed;
+    type Reply = Created<TotpSetup>;
+}
+
+/// Codes for the day when the second factor is lost. Shown this once.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct RecoveryCodes {
+    /// Each stands in for the second factor once.
+    pub recovery_codes: Vec<String>,
+}
+
+/// Proves that the authenticator app works, and asks for its codes at every sign-in from now on.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct ConfirmTotp {
+    /// What the app shows now.
+    #[schemars(length(max = 64))]
+    pub code: String,
+}
+impl Operation for ConfirmTotp {
+    const ROUTE: Route = post("/api/auth/totp/confirm");
+    type Policy = Signed;
+    type Reply = RecoveryCodes;
+}
+
+/// Asks for codes of the authenticator app no more.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct RemoveTotp {}
+impl Operation for RemoveTotp {
+    const ROUTE: Route = Route::delete(SERVICE, "/api/auth/totp");
+    type Policy = Signed;
+    type Reply = Done;
+}
+
+/// Makes new recovery codes; the old ones work no more.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct MakeRecoveryCodes {}
+impl Operation for MakeRecoveryCodes {
+    const ROUTE: Route = post("/api/auth/recovery-codes");
+    type Policy = Signed;
+    type Reply = RecoveryCodes;
+}

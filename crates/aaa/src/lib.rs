@@ -38,4 +38,6 @@ pub use policy::{
 pub use principal::Principal;
 pub use problem::{Fault, Faults, Problem};
 pub use reply::{Created, Document, Done, Reply};
-pub use token::{Claims, Confirmation, Jwk, Jwks, KeyError, Refusal, Revocation, Signer, Verifier};
+pub use token::{
+    Claims, Confirmation, Jwk, Jwks, KeyError, Readable, Refusal, Revocation, Signer, Unreadable, Verifier,
+};

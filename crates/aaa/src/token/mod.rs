@@ -5,6 +5,7 @@
 
 mod claims;
 mod jwk;
+mod readable;
 mod revocation;
 mod signer;
 mod verifier;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use claims::{Claims, Confirmation};
 pub use jwk::{Jwk, Jwks, KeyError};
+pub use readable::{Readable, Unreadable};
 pub use revocation::Revocation;
 pub use signer::Signer;
 pub use verifier::Verifier;

@@ -95,6 +95,14 @@ actions! {
     PasswordChanged = "PASSWORD_CHANGED",
     /// A password change was refused.
     PasswordChangeFailed = "PASSWORD_CHANGE_FAILED",
+    /// Sign-ins failed so often in a row that further ones have to wait.
+    SignInBlocked = "SIGN_IN_BLOCKED",
+    /// Staff cleared the waiting of a person.
+    Unlocked = "UNLOCKED",
+    /// Somebody who is signed in proved once more who they are.
+    SteppedUp = "STEP_UP",
+    /// Somebody who is signed in gave a wrong password or code.
+    StepUpFailed = "STEP_UP_FAILED",
     /// Somebody set up an authenticator app.
     TotpEnabled = "TOTP_ENABLED",
     /// Somebody removed their authenticator app.

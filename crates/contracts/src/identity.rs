@@ -121,11 +121,14 @@ pub struct SignIn {
     /// The code of the authenticator app, or a recovery code, from those who have a second factor.
     #[schemars(length(max = 64))]
     pub otp: Option<String>,
+    /// What this browser was given when the person signed in with it before: strangers' failures do not slow it down.
+    #[schemars(length(max = 256))]
+    pub device: Option<String>,
 }
 impl SignIn {
     /// With a password alone.
     pub fn new(login: impl Into<String>, password: Password) -> Self {
-        Self { login: login.into(), password, otp: None }
+        Self { login: login.into(), password, otp: None, device: None }
     }
 }
 impl Operation for SignIn {
@@ -314,6 +317,8 @@ managing! {
         /// Why; shown to staff.
         reason: Option<Reason>,
     }
+    /// Lets somebody sign in at once who had to wait after too many failures.
+    UnlockUser post("/api/auth/users/{id}/unlock") => Done, {}
     /// Removes a person. Refused (409) while they have open accounts.
     DeleteUser Route::delete(SERVICE, "/api/auth/users/{id}") => Done, {}
 }
@@ -333,6 +338,9 @@ pub struct BrowserSession {
     pub user: User,
     /// Their sign-in before this one.
     pub previous_login_at: Option<Timestamp>,
+    /// What this browser is known by from now on, to be kept for long and given at the next sign-in; only when the
+    /// session was opened without one that is known.
+    pub device: Option<String>,
 }
 
 /// Signs a browser in. Refused exactly like [`SignIn`].
@@ -346,6 +354,9 @@ pub struct OpenBrowserSession {
     /// The code of the authenticator app, or a recovery code, from those who have a second factor.
     #[schemars(length(max = 64))]
     pub otp: Option<String>,
+    /// What this browser was given when the person signed in with it before: strangers' failures do not slow it down.
+    #[schemars(length(max = 256))]
+    pub device: Option<String>,
     /// What the browser calls itself, for the list of sessions.
     #[schemars(length(max = 400))]
     pub agent: Option<String>,
@@ -353,7 +364,7 @@ pub struct OpenBrowserSession {
 impl OpenBrowserSession {
     /// With a password alone.
     pub fn new(login: impl Into<String>, password: Password) -> Self {
-        Self { login: login.into(), password, otp: None, agent: None }
+        Self { login: login.into(), password, otp: None, device: None, agent: None }
     }
 }
 impl Operation for OpenBrowserSession {

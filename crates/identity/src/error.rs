@@ -1,5 +1,7 @@
 //! What can go wrong here, each with the one answer that the caller gets.
 
+use std::time::Duration;
+
 use aaa::{HashError, Problem};
 use http::StatusCode;
 use store::StoreError;
@@ -42,6 +44,15 @@ pub enum Error {
     /// The password is right, and the second factor is missing.
     #[error("second factor required")]
     SecondFactorRequired,
+    /// Too many failures in a row.
+    #[error("too many tries")]
+    TooManyTries(Duration),
+    /// Somebody who is signed in gave a wrong password or code.
+    #[error("the password or the code is wrong")]
+    ProofRefused,
+    /// The password of somebody who is signed in is right, and the second factor is missing.
+    #[error("the code is missing")]
+    CodeMissing,
     /// The code is not what the authenticator app shows.
     #[error("the code is wrong")]
     WrongCode,
@@ -105,6 +116,16 @@ impl From<Error> for Problem {
             Error::Hash(error) => error.into(),
             Error::SignInRefused(_) => Self::sign_in_refused(),
             Error::SecondFactorRequired => Self::second_factor_required(),
+            Error::TooManyTries(wait) => too_many_tries(wait),
+            Error::ProofRefused => Self::refused(
+                "proof-refused",
+                "The password or the code is wrong. A code works once: wait for the next one.",
+            ),
+            Error::CodeMissing => Self::refused(
+                "second-factor-required",
+                "Give the code of your authenticator app, or a recovery code, as well.",
+            )
+            .about("otp", "is missing"),
             Error::WrongCode => Self::refused(
                 "wrong-code",
                 "The code is not the one that the app shows now, or it was used before. Check the clock of the device.",
@@ -158,4 +179,12 @@ impl From<Error> for Problem {
             Error::Fault { field, words } => Self::fault(field, words),
         }
     }
+}
+
+/// 429, the same for every reason.
+fn too_many_tries(wait: Duration) -> Problem {
+    let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries")
+        .detail(format!("There were too many tries. Please wait {seconds} s before the next one."))
+        .retry_after(seconds)
 }

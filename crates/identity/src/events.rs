@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::attempts::{Kind, MOST};
 use contracts::events::{Action, Audience, Level, LogEvent, Person};
 use vocabulary::{Chance, Clock, EventId};
 
@@ -107,6 +108,33 @@ impl Events<'_> {
         let message = format!("{} gave a wrong old password; the password was not changed.", person.login);
         let event = LogEvent { level: Level::Warning, ..self.own(Action::PasswordChangeFailed, person, message) };
         with(event, [("reason", "wrong-password")])
+    }
+
+    /// Whoever keeps failing has to wait from now on.
+    pub(crate) fn blocked(&self, person: Option<&Person>, failures: u32, kind: Kind) -> LogEvent {
+        let (audience, whose) = match person {
+            Some(person) => (Audience::Members, format!("as {} ", person.login)),
+            None => (Audience::Agents, "under a login that nobody has ".to_owned()),
+        };
+        let message = match failures {
+            MOST.. => format!("{failures} sign-ins {whose}failed in a row: no more are looked at until staff unlock."),
+            _ => format!("{failures} sign-ins {whose}failed in a row: each further one has to wait longer."),
+        };
+        let event = LogEvent {
+            subject: person.cloned(),
+            ..self.event(Action::SignInBlocked, audience, Level::Warning, message)
+        };
+        with(event, [("failures", &failures.to_string()), ("counted", kind.name())])
+    }
+
+    pub(crate) fn stepped_up(&self, person: &Person, how: &str) -> LogEvent {
+        let message = format!("{} proved once more who they are.", person.login);
+        with(self.own(Action::SteppedUp, person, message), [("by", how)])
+    }
+
+    pub(crate) fn step_up_failed(&self, person: &Person) -> LogEvent {
+        let message = format!("{} gave a wrong password or code to prove once more who they are.", person.login);
+        LogEvent { level: Level::Warning, ..self.own(Action::StepUpFailed, person, message) }
     }
 
     pub(crate) fn totp_enabled(&self, person: &Person) -> LogEvent {

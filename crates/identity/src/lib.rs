@@ -6,12 +6,14 @@
 //! bank's contract; it must not know anything else of money.
 #![warn(missing_docs)]
 
+mod attempts;
 mod error;
 mod events;
 mod factors;
 mod management;
 mod person;
 mod profile;
+mod proof;
 mod registration;
 mod service;
 mod session;

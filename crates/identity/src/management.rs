@@ -5,12 +5,15 @@ use std::time::Duration;
 use aaa::{Call, Done, Principal};
 use contracts::bank::{AccountState, ListAccounts};
 use contracts::events::{self, Action};
-use contracts::identity::{ActivateUser, DeleteUser, DisableUser, GetUser, ListUsers, RejectUser, User, UserState};
+use contracts::identity::{
+    ActivateUser, DeleteUser, DisableUser, GetUser, ListUsers, RejectUser, UnlockUser, User, UserState,
+};
 use contracts::roles::{Agent, Role, Superuser};
 use contracts::{Cursor, Limit, Page};
 use store::Transaction;
 use vocabulary::{Reason, UserId, new_uuid};
 
+use crate::attempts::Counter;
 use crate::error::Error;
 use crate::person::{Act, Person, after, groups};
 use crate::service::{Identity, tell};
@@ -72,6 +75,18 @@ pub(crate) async fn delete_user(identity: Identity, call: Call<DeleteUser, Ident
     let events = identity.events(Some(&call.context.trace_id));
     tell(&mut tx, &events.state_changed(Action::UserDeleted, &actor(by), &person.named(), "deleted", None))?;
     identity.commit_and_deliver(tx).await?;
+    Ok(Done)
+}
+
+pub(crate) async fn unlock_user(identity: Identity, call: Call<UnlockUser, Identity>) -> Result<Done, Error> {
+    let mut tx = identity.store.begin().await?;
+    let person = rows::lock(&mut tx, Some(call.request.id)).await?.ok_or(Error::NotFound)?;
+    let login = Counter::login(&identity.attempts_pepper, person.login.as_str());
+    if rows::unlock(&mut tx, person.id, &login).await? {
+        let events = identity.events(Some(&call.context.trace_id));
+        tell(&mut tx, &events.state_changed(Action::Unlocked, &actor(call.by()), &person.named(), "unlocked", None))?;
+        tx.commit().await?;
+    }
     Ok(Done)
 }
 

@@ -4,6 +4,7 @@ use aaa::{Call, Done};
 use contracts::identity::{ChangePassword, EditProfile, GetProfile, User, WhoAmI};
 
 use crate::error::Error;
+use crate::proof::Again;
 use crate::service::{Identity, tell};
 use crate::store as rows;
 use crate::strength::{self, About};
@@ -49,17 +50,17 @@ pub(crate) async fn edit_profile(identity: Identity, call: Call<EditProfile, Ide
 pub(crate) async fn change_password(identity: Identity, call: Call<ChangePassword, Identity>) -> Result<Done, Error> {
     let (by, trace_id) = (call.by().clone(), call.context.trace_id.clone());
     let ChangePassword { old_password, new_password } = call.request;
-    let person = identity.caller(&by).await?;
-    let events = identity.events(Some(&trace_id));
     let same = old_password.expose() == new_password.expose();
-    let fits = identity.hasher.verify(old_password, Some(person.password.clone())).await?;
+    let events = identity.events(Some(&trace_id));
+    let Again { mut tx, person, fits } = identity.check_again(&by, old_password).await?;
     if !fits {
-        // The refusal changes nothing; that it happened is told all the same.
-        let mut tx = identity.store.begin().await?;
+        // The refusal changes nothing; that it happened is told and counted all the same.
         tell(&mut tx, &events.password_change_failed(&person.named()))?;
-        tx.commit().await?;
+        identity.failed_again(tx, &by, &person, &events).await?;
         return Err(Error::WrongPassword);
     }
+    // Hashing takes long: nobody is locked meanwhile.
+    drop(tx);
     if same {
         let words = "is the one that is valid now. Choose another one.".to_owned();
         return Err(Error::WeakPassword { field: "new_password", words });

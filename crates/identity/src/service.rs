@@ -45,6 +45,7 @@ pub struct Identity {
     pub(crate) chance: Chance,
     delivered: Delivered,
     pepper: [u8; 32],
+    pub(crate) attempts_pepper: [u8; 32],
     pub(crate) vault: Arc<Vault>,
 }
 
@@ -60,8 +61,9 @@ impl Identity {
         delivered: Delivered,
     ) -> Result<Self, Error> {
         let (signer, pepper) = (Arc::new(key.signer()?), key.derived("idempotency"));
+        let attempts_pepper = key.derived("attempts");
         let vault = Arc::new(Vault::new(&key.derived("totp"))?);
-        Ok(Self { store, signer, hasher, directory, chance, delivered, pepper, vault })
+        Ok(Self { store, signer, hasher, directory, chance, delivered, pepper, attempts_pepper, vault })
     }
 
     /// The service with its policies enforced, ready to be served.
@@ -181,7 +183,7 @@ pub fn operations() -> Vec<Entry> {
 }
 
 fn mount(api: Api<Identity>) -> Api<Identity> {
-    use crate::{factors, management, profile, registration, sign_in};
+    use crate::{factors, management, profile, proof, registration, sign_in};
     api.serve(registration::register)
         .serve(registration::create_agent)
         .serve(sign_in::sign_in)
@@ -196,6 +198,7 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(profile::get_profile)
         .serve(profile::edit_profile)
         .serve(profile::change_password)
+        .serve(proof::prove_again)
         .serve(factors::get_second_factor)
         .serve(factors::begin_totp)
         .serve(factors::confirm_totp)
@@ -206,6 +209,7 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(management::activate_user)
         .serve(management::disable_user)
         .serve(management::reject_user)
+        .serve(management::unlock_user)
         .serve(management::delete_user)
 }
 

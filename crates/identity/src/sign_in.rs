@@ -1,64 +1,54 @@
-//! Signing in and out, and the sessions in between.
-//!
-//! A sign-in always does the same: one look for the person, one Argon2id verification, one transaction that locks the
-//! person and tells one event. Only then does the answer differ.
+//! Signing in and out, and the sessions in between. Who signs in is for [`crate::proof`] to say.
 
-use aaa::{Call, Claims, Created, Done, Jwks, Password, Principal};
+use aaa::{Call, Claims, Context, Created, Done, Jwks, Principal};
 use contracts::Page;
 use contracts::identity::{
     self as contract, BrowserSession, EndSession, GetJwks, ListSessions, OpenBrowserSession, Refresh,
     ResumeBrowserSession, SignIn, SignOut, Tokens, UserState,
 };
 use store::Uuid;
-use vocabulary::{Login, SessionId, Timestamp, new_uuid};
+use vocabulary::{SessionId, Timestamp, new_uuid};
 
 use crate::error::Error;
-use crate::events::Refusal;
-use crate::factors::Second;
 use crate::person::{Person, groups};
+use crate::proof::{Credential, Proven};
 use crate::service::{Identity, tell};
-use crate::session::{Kind, Proof, Secret, Session, hash_of};
+use crate::session::{Kind, Secret, Session, hash_of};
 use crate::store as rows;
 
 /// Longest name of a client that is kept.
 const MAX_AGENT: usize = 200;
-
-/// What somebody gives to sign in.
-struct Credential {
-    login: String,
-    password: Password,
-    /// A code of an authenticator app, or a recovery code.
-    otp: Option<String>,
-}
 
 /// Somebody who just proved to be the holder of a session.
 struct Present {
     person: Person,
     session: Session,
     secret: Secret,
+    /// What their browser is known by from now on, when it was not before.
+    device: Option<Secret>,
 }
 
 /// An access token and the seconds it holds.
-struct Access {
-    token: String,
-    seconds: u32,
+pub(crate) struct Access {
+    pub(crate) token: String,
+    pub(crate) seconds: u32,
 }
 
 pub(crate) async fn sign_in(identity: Identity, call: Call<SignIn, Identity>) -> Result<Tokens, Error> {
-    let SignIn { login, password, otp } = call.request;
-    let (agent, trace_id) = (call.context.agent, &call.context.trace_id);
-    let credential = Credential { login, password, otp };
-    identity.open_session(credential, Kind::Tokens, agent, trace_id).await.and_then(|it| identity.tokens(&it))
+    let SignIn { login, password, otp, device } = call.request;
+    let (agent, context) = (call.context.agent.clone(), &call.context);
+    let credential = Credential { login, password, otp, device };
+    identity.open_session(credential, Kind::Tokens, agent, context).await.and_then(|it| identity.tokens(&it))
 }
 
 pub(crate) async fn open_browser_session(
     identity: Identity,
     call: Call<OpenBrowserSession, Identity>,
 ) -> Result<Created<BrowserSession>, Error> {
-    let OpenBrowserSession { login, password, otp, agent } = call.request;
-    let agent = agent.or(call.context.agent);
-    let credential = Credential { login, password, otp };
-    let present = identity.open_session(credential, Kind::Browser, agent, &call.context.trace_id).await?;
+    let OpenBrowserSession { login, password, otp, device, agent } = call.request;
+    let agent = agent.or_else(|| call.context.agent.clone());
+    let credential = Credential { login, password, otp, device };
+    let present = identity.open_session(credential, Kind::Browser, agent, &call.context).await?;
     identity.browser_session(&present).map(Created)
 }
 
@@ -80,7 +70,7 @@ pub(crate) async fn refresh(identity: Identity, call: Call<Refresh, Identity>) -
     rows::touch_session(&mut tx, &session).await?;
     rows::add_secret(&mut tx, session.id, secret.hash()).await?;
     tx.commit().await?;
-    identity.tokens(&Present { person, session, secret })
+    identity.tokens(&Present { person, session, secret, device: None })
 }
 
 pub(crate) async fn resume_browser_session(
@@ -92,7 +82,7 @@ pub(crate) async fn resume_browser_session(
     session.seen(identity.clock().now());
     rows::touch_session(&mut tx, &session).await?;
     tx.commit().await?;
-    identity.browser_session(&Present { person, session, secret })
+    identity.browser_session(&Present { person, session, secret, device: None })
 }
 
 pub(crate) async fn sign_out(identity: Identity, call: Call<SignOut, Identity>) -> Result<Done, Error> {
@@ -143,62 +133,37 @@ pub(crate) async fn get_jwks(identity: Identity, _: Call<GetJwks, Identity>) -> 
     Ok(identity.jwks())
 }
 
-/// Whether the person may sign in, or the reason for the journal.
-fn verdict(found: Option<&Person>, fits: bool, now: Option<&Person>) -> Result<Person, Refusal> {
-    let found = found.ok_or("unknown-login")?;
-    // A password that was changed in between does not fit any more.
-    let now = now.filter(|now| fits && now.password == found.password).ok_or("wrong-password")?;
-    match now.state {
-        UserState::Active => Ok(now.clone()),
-        state @ (UserState::Pending | UserState::Disabled | UserState::Rejected) => Err(rows::state_name(state)),
-    }
-}
-
 impl Identity {
     async fn open_session(
         &self,
         credential: Credential,
         kind: Kind,
         agent: Option<String>,
-        trace_id: &str,
+        context: &Context,
     ) -> Result<Present, Error> {
-        let Credential { login, password, otp } = credential;
-        let login: Option<Login> = login.parse().ok();
-        let found = rows::person_by_login(&mut self.store.read().await?, login.as_ref()).await?;
-        let stored = found.as_ref().map(|person| person.password.clone());
-        let fits = self.hasher.verify(password, stored).await?;
-
-        let events = self.events(Some(trace_id));
-        let mut tx = self.store.begin().await?;
-        let locked = rows::lock(&mut tx, found.as_ref().map(|person| person.id)).await?;
-        let proven = match verdict(found.as_ref(), fits, locked.as_ref()) {
-            Ok(person) => match self.second_factor(&mut tx, &person, otp.as_deref(), &events).await? {
-                Second::NotAsked => Ok((person, Proof::Password)),
-                Second::Given => Ok((person, Proof::Code)),
-                Second::Missing => return Err(Error::SecondFactorRequired),
-                Second::Wrong => Err("wrong-code"),
-            },
-            Err(reason) => Err(reason),
-        };
-        let (mut person, proof) = match proven {
-            Ok(proven) => proven,
-            Err(reason) => {
-                let named = found.as_ref().map(Person::named);
-                tell(&mut tx, &events.login_failed(named.as_ref(), reason))?;
-                tx.commit().await?;
-                return Err(Error::SignInRefused(reason));
-            }
-        };
+        let Proven { mut tx, mut person, proof, device } = self.prove(credential, context).await?;
         let (now, secret) = (self.clock().now(), Secret::new(&self.chance));
         let agent = agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect());
         let id = SessionId::new(self.clock(), &self.chance);
         let session = Session::begin(id, person.id, kind, proof, agent, now, person.last_login_at);
         rows::add_session(&mut tx, &session, secret.hash()).await?;
         rows::set_last_login(&mut tx, person.id, now).await?;
+        let device = match (device, kind) {
+            (Some(known), _) => {
+                rows::touch_device(&mut tx, known, now).await?;
+                None
+            }
+            (None, Kind::Browser) => {
+                let device = Secret::new(&self.chance);
+                rows::add_device(&mut tx, device.hash(), person.id, now).await?;
+                Some(device)
+            }
+            (None, Kind::Tokens) => None,
+        };
         person.last_login_at = Some(now);
-        tell(&mut tx, &events.login(&person.named(), kind.name()))?;
+        tell(&mut tx, &self.events(Some(&context.trace_id)).login(&person.named(), kind.name()))?;
         tx.commit().await?;
-        Ok(Present { person, session, secret })
+        Ok(Present { person, session, secret, device })
     }
 
     /// The living session that a secret holds, with its person locked in the transaction that is given along.
@@ -238,10 +203,11 @@ impl Identity {
             ends_at: present.session.ends_at,
             user: present.person.user(),
             previous_login_at: present.session.previous_login_at,
+            device: present.device.as_ref().map(|device| device.expose().to_owned()),
         })
     }
 
-    fn access(&self, person: &Person, session: &Session) -> Result<Access, Error> {
+    pub(crate) fn access(&self, person: &Person, session: &Session) -> Result<Access, Error> {
         let now = self.clock().now();
         let until = session.access_until(now);
         let claims = self.claims(person, session, now, until);

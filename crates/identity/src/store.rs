@@ -11,8 +11,10 @@ use vocabulary::{Login, SessionId, Timestamp, UserId};
 use crate::person::Person;
 use crate::session::{Kind, Proof, Session};
 
+mod attempts;
 mod factors;
 
+pub(crate) use attempts::*;
 pub(crate) use factors::*;
 
 /// The tables of this service.
@@ -24,12 +26,18 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0002_second_factors.sql",
         "sql/migrations/postgres/0002_second_factors.sql"
     ),
+    store::migration!(
+        3,
+        "attempts",
+        "sql/migrations/sqlite/0003_attempts.sql",
+        "sql/migrations/postgres/0003_attempts.sql"
+    ),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
 /// Every query of this service, for the test that prepares them all.
-pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS];
+pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS];
 
 const ADD_PERSON: Query<Affected> = Query::find(PEOPLE, "add_person");
 const GET_PERSON: Query<Optional> = Query::find(PEOPLE, "get_person");
@@ -49,6 +57,8 @@ const ADD_SESSION: Query<Affected> = Query::find(SESSIONS, "add_session");
 const ADD_SECRET: Query<Affected> = Query::find(SESSIONS, "add_secret");
 const FIND_SECRET: Query<Optional> = Query::find(SESSIONS, "find_secret");
 const SPEND_SECRET: Query<Affected> = Query::find(SESSIONS, "spend_secret");
+const GET_SESSION: Query<Optional> = Query::find(SESSIONS, "get_session");
+const SET_PROOF: Query<Affected> = Query::find(SESSIONS, "set_proof");
 const TOUCH_SESSION: Query<Affected> = Query::find(SESSIONS, "touch_session");
 const LIVING_SESSIONS: Query<Many> = Query::find(SESSIONS, "living_sessions");
 const LIVING_IDS: Query<Many> = Query::find(SESSIONS, "living_ids");
@@ -194,6 +204,20 @@ pub(crate) async fn spend_secret(tx: &mut Transaction, hash: [u8; 32], at: Times
     Ok(tx.run(&SPEND_SECRET, params![hash, at]).await? == 1)
 }
 
+/// A session of this person.
+pub(crate) async fn session(
+    tx: &mut Transaction,
+    id: SessionId,
+    person: UserId,
+) -> Result<Option<Session>, StoreError> {
+    tx.run(&GET_SESSION, params![id, person]).await?.as_ref().map(session_of).transpose()
+}
+
+/// Keeps when and how the person last proved who they are.
+pub(crate) async fn set_proof(tx: &mut Transaction, session: &Session) -> Result<(), StoreError> {
+    tx.run(&SET_PROOF, params![session.id, session.authenticated_at, session.proof.name()]).await.map(drop)
+}
+
 /// Keeps the activity; false when the session is gone.
 pub(crate) async fn touch_session(tx: &mut Transaction, session: &Session) -> Result<bool, StoreError> {
     Ok(tx.run(&TOUCH_SESSION, params![session.id, session.seen_at, session.idle_at]).await? == 1)
@@ -246,7 +270,8 @@ pub(crate) async fn recent_revocations(tx: &mut Transaction, now: Timestamp) -> 
 /// Forgets what ended by itself before `now`.
 pub(crate) async fn forget(tx: &mut Transaction, now: Timestamp) -> Result<(), StoreError> {
     tx.run(&FORGET_REVOCATIONS, params![now]).await?;
-    tx.run(&FORGET_SESSIONS, params![now]).await.map(drop)
+    tx.run(&FORGET_SESSIONS, params![now]).await?;
+    attempts::forget(tx, now).await
 }
 
 pub(crate) async fn count_sessions_of_inactive(tx: &mut Transaction) -> Result<i64, StoreError> {

@@ -1,6 +1,6 @@
-//! Second factors of a sign-in: codes of an authenticator app, and recovery codes.
+//! Second factors of a sign-in: codes of an authenticator app, and recovery codes; and proving once more who one is.
 
-use aaa::{Created, Done, Operation, Route, Signed};
+use aaa::{Created, Done, Operation, Password, Route, Signed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
@@ -82,4 +82,35 @@ impl Operation for MakeRecoveryCodes {
     const ROUTE: Route = post("/api/auth/recovery-codes");
     type Policy = Signed;
     type Reply = RecoveryCodes;
+}
+
+/// A fresh access token of the same session.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+pub struct AccessToken {
+    /// Send it as `Authorization: Bearer …`.
+    pub access_token: String,
+    /// Always `Bearer`.
+    pub token_type: String,
+    /// Seconds until it ends.
+    pub expires_in: u32,
+    /// When the caller proved who they are: now.
+    pub authenticated_at: Timestamp,
+    /// Whether that proof had a second factor.
+    pub second_factor: bool,
+}
+
+/// Proves once more who the caller is, before something grave: what asks for a recent proof refuses otherwise with
+/// `insufficient_user_authentication` (401). Refresh and resume give tokens that say so too.
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub struct ProveAgain {
+    /// The password.
+    pub password: Password,
+    /// The code of the authenticator app, or a recovery code, from those who have a second factor.
+    #[schemars(length(max = 64))]
+    pub otp: Option<String>,
+}
+impl Operation for ProveAgain {
+    const ROUTE: Route = post("/api/auth/step-up");
+    type Policy = Signed;
+    type Reply = AccessToken;
 }

@@ -15,6 +15,13 @@ from secrets join sessions on sessions.id = secrets.session where secrets.hash =
 -- name: spend_secret!
 update secrets set spent_at = $2 where hash = $1 and spent_at is null;
 
+-- name: get_session^
+select id, person, kind, agent, created_at, authenticated_at, proof, seen_at, idle_at, ends_at, previous_login_at
+from sessions where id = $1 and person = $2;
+
+-- name: set_proof!
+update sessions set authenticated_at = $2, proof = $3 where id = $1;
+
 -- name: touch_session!
 update sessions set seen_at = $2, idle_at = $3 where id = $1;
 

@@ -30,7 +30,7 @@ pub use caller::{Caller, Directory, Transport};
 pub use matrix::{Entry, table};
 pub use openapi::document as openapi_document;
 pub use operation::{Operation, Route};
-pub use password::{HashError, Hasher, Password, PasswordHash};
+pub use password::{Fit, HashError, Hasher, Password, PasswordHash, UnknownHash};
 pub use policy::{
     AllOf, AnyOf, Enforce, Group, Groups, Guard, Identifies, In, May, On, Open, Policy, Right, Signed, Touches,
     Verdict, Who,

@@ -4,7 +4,7 @@
 //! one transaction that locks the person, counts and tells one event. Only then does the answer differ. Whoever has to
 //! wait is told so before anything is hashed, whether somebody is called so or not.
 
-use aaa::{Call, Context, Password, Principal};
+use aaa::{Call, Context, Fit, Password, Principal};
 use contracts::identity::{AccessToken, ProveAgain, UserState};
 use store::Transaction;
 use vocabulary::{Login, UserId};
@@ -106,13 +106,13 @@ impl Identity {
         drop(tx);
 
         let stored = found.as_ref().map(|person| person.password.clone());
-        let fits = self.hasher.verify(password, stored).await?;
+        let fit = self.hasher.verify(password, stored).await?;
 
         let events = self.events(Some(&context.trace_id));
         let mut tx = self.store.begin().await?;
         let locked = rows::lock(&mut tx, found.as_ref().map(|person| person.id)).await?;
         let attempts = self.admit_locked(&mut tx, &counter, locked.as_ref().map(|person| person.id)).await?;
-        let proven = match verdict(found.as_ref(), fits, locked.as_ref()) {
+        let proven = match verdict(found.as_ref(), fit.is_right(), locked.as_ref()) {
             Ok(person) => match self.second_factor(&mut tx, &person, otp.as_deref(), &events).await? {
                 Second::NotAsked => Ok((person, Proof::Password)),
                 Second::Given => Ok((person, Proof::Code)),
@@ -122,7 +122,11 @@ impl Identity {
             Err(reason) => Err(reason),
         };
         match proven {
-            Ok((person, proof)) => {
+            Ok((mut person, proof)) => {
+                if let Fit::Outdated(better) = fit {
+                    rows::set_password(&mut tx, person.id, &better).await?;
+                    person.password = better;
+                }
                 rows::clear_attempts(&mut tx, &counter, MOST).await?;
                 rows::clear_attempts(&mut tx, &account, MOST).await?;
                 Ok(Proven { tx, person, proof, device })
@@ -144,7 +148,7 @@ impl Identity {
         let before = rows::person(&mut tx, by.id).await?.ok_or(Error::Unknown)?;
         self.admit(&mut tx, &counter).await?;
         drop(tx);
-        let fits = self.hasher.verify(password, Some(before.password.clone())).await?;
+        let fits = self.hasher.verify(password, Some(before.password.clone())).await?.is_right();
         let mut tx = self.store.begin().await?;
         let person = rows::lock(&mut tx, Some(by.id)).await?.ok_or(Error::Unknown)?;
         self.admit_locked(&mut tx, &counter, Some(by.id)).await?;

@@ -142,7 +142,7 @@ mod tests {
         assert!(token.starts_with("stuff/here:calvin:20261121100000:"), "{token}");
         assert_eq!(token.rsplit_once(':').unwrap().1.len(), 32);
         assert_eq!(readable.read(&token).as_deref(), Ok("calvin"));
-        clock.advance(Duration::from_micros(1_799_500_000));
+        clock.advance(Duration::from_millis(1_799_500));
         assert_eq!(readable.read(&token).as_deref(), Ok("calvin"), "at its very end");
         clock.advance(Duration::from_micros(1));
         assert_eq!(readable.read(&token), Err(Refusal::Expired));

@@ -39,5 +39,5 @@ pub use principal::Principal;
 pub use problem::{Fault, Faults, Problem};
 pub use reply::{Created, Document, Done, Reply};
 pub use token::{
-    Claims, Confirmation, Jwk, Jwks, KeyError, Readable, Refusal, Revocation, Signer, Unreadable, Verifier,
+    Claims, Confirmation, Dpop, Jwk, Jwks, KeyError, Readable, Refusal, Revocation, Signer, Unreadable, Verifier,
 };

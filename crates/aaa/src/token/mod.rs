@@ -4,6 +4,7 @@
 //! the clock's that was handed in.
 
 mod claims;
+mod dpop;
 mod jwk;
 mod readable;
 mod revocation;
@@ -14,6 +15,7 @@ mod verifier;
 mod tests;
 
 pub use claims::{Claims, Confirmation};
+pub use dpop::Dpop;
 pub use jwk::{Jwk, Jwks, KeyError};
 pub use readable::{Readable, Unreadable};
 pub use revocation::Revocation;

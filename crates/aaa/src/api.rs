@@ -3,53 +3,35 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, RawPathParams, Request};
+use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter};
 use axum::{RequestPartsExt, Router};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use sha2::{Digest, Sha256};
-use vocabulary::{Chance, Clock};
 
-use crate::audit::{Audit, Decision};
+use crate::audit::Decision;
 use crate::call::{Call, Context, IdempotencyKey};
+use crate::credentials::{Denied, Presented, authorization, basic_pair};
+use crate::gate::{Gate, TRACE_ID, crosses_sites, peer};
 use crate::matrix::Entry;
-use crate::operation::{Operation, Verb};
-use crate::parameters::{self, Fields, Raw};
-use crate::policy::{Enforce, Policy, Who};
+use crate::operation::{Operation, Verb, check_path};
+use crate::parameters::{self, Raw, Shape};
+use crate::policy::{Closed, Demands, Enforce, Policy, Who};
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::reply::Reply;
-use crate::token::Verifier;
 
-/// Finds a call in logs: every answer carries it.
-pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
-pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// How much of a body that is too large is taken before its sender is cut off, in bytes.
 const DRAINED: usize = 32 * 1024 * 1024;
-
-/// What enforcement needs of the world.
-#[derive(Clone)]
-pub struct Gate {
-    /// Tells who a token stands for.
-    pub verifier: Verifier,
-    /// Where decisions are noted.
-    pub audit: Arc<dyn Audit>,
-    /// The time of decisions.
-    pub clock: Clock,
-    /// Makes trace ids.
-    pub chance: Chance,
-}
 
 /// The operations of one service, being mounted.
 pub struct Api<S> {
@@ -71,12 +53,32 @@ pub struct Module {
     pub entries: Vec<Entry>,
 }
 
+/// A service cannot start: what was declared and what was configured do not fit.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(String);
+
+impl From<Misconfigured> for Problem {
+    fn from(error: Misconfigured) -> Self {
+        Self::internal(error)
+    }
+}
+
 /// Answers what no operation matches with 404 and 405 problems.
 pub fn closed(router: Router) -> Router {
-    router.fallback(|| async { Problem::not_found() }).method_not_allowed_fallback(|| async {
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed")
-            .detail("This path exists, with other methods.")
-    })
+    closed_saying(router, |problem| problem)
+}
+
+fn closed_saying(router: Router, say: impl Fn(Problem) -> Problem + Clone + Send + Sync + 'static) -> Router {
+    let other = say.clone();
+    let nothing = move || async move { say(Problem::not_found()) };
+    let wrong_method = move || async move {
+        other(
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed")
+                .detail("This path exists, with other methods."),
+        )
+    };
+    router.fallback(nothing).method_not_allowed_fallback(wrong_method)
 }
 
 impl<S: Clone + Send + Sync + 'static> Api<S> {
@@ -100,9 +102,10 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         Fut: Future<Output = Result<O::Reply, E>> + Send,
         E: Into<Problem>,
     {
+        const { check_path::<O>() };
         self.entries.push(Entry::of::<O>());
         if let Some((service, gate)) = &self.live {
-            let (service, gate, fields) = (service.clone(), gate.clone(), Arc::new(Fields::of::<O>()));
+            let (service, gate, shape) = (service.clone(), gate.clone(), Arc::new(Shape::of::<O>(gate)));
             let filter = match O::ROUTE.method {
                 Verb::Get => MethodFilter::GET,
                 Verb::Post => MethodFilter::POST,
@@ -111,9 +114,9 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
                 Verb::Delete => MethodFilter::DELETE,
             };
             let route = MethodRouter::new().on(filter, move |request: Request| {
-                let (service, gate, fields, handler) =
-                    (service.clone(), gate.clone(), Arc::clone(&fields), handler.clone());
-                async move { answer::<O, S, F, Fut, E>(service, &gate, &fields, handler, request).await }
+                let (service, gate, shape, handler) =
+                    (service.clone(), gate.clone(), Arc::clone(&shape), handler.clone());
+                async move { answer::<O, S, F, Fut, E>(service, &gate, &shape, handler, request).await }
             });
             // What every service has (health, version) names no service.
             let router = if O::ROUTE.service.is_empty() { &mut self.shared } else { &mut self.own };
@@ -122,20 +125,67 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         self
     }
 
+    /// Mounts an operation that is closed to everyone: it needs no handler.
+    #[must_use]
+    pub fn close<O>(self) -> Self
+    where
+        O: Operation<Policy = Closed>,
+    {
+        self.serve(|_: S, _: Call<O, S>| async { Err::<O::Reply, _>(closed_to_all()) })
+    }
+
     /// What was mounted so far.
     pub fn entries(self) -> Vec<Entry> {
         self.entries
     }
 
-    /// Closes the list: everything else is 404 or 405.
-    pub fn finish(self) -> Module {
-        let router = closed(self.own.clone().merge(self.shared.clone()));
-        Module { router, own: self.own, shared: self.shared, entries: self.entries }
+    /// Closes the list: everything else is 404 or 405. Refuses what could never be granted, or was never configured.
+    pub fn finish(self) -> Result<Module, Misconfigured> {
+        let mut router = self.own.clone().merge(self.shared.clone());
+        if let Some((_, gate)) = self.live {
+            fits(&self.entries, &gate)?;
+            router = closed_saying(router, move |problem| gate.extended(problem));
+        }
+        Ok(Module { router, own: self.own, shared: self.shared, entries: self.entries })
     }
 }
 
+impl Module {
+    /// The same module below `prefix`, such as `/cmp`.
+    pub fn under(mut self, prefix: &'static str) -> Self {
+        for entry in &mut self.entries {
+            entry.prefix = prefix;
+        }
+        let nest = |router: Router| Router::new().nest(prefix, router);
+        Self { router: nest(self.router), own: nest(self.own), shared: nest(self.shared), entries: self.entries }
+    }
+}
+
+/// Whether every operation can be granted with the credentials configured.
+fn fits(entries: &[Entry], gate: &Gate) -> Result<(), Misconfigured> {
+    if let Some(fault) = gate.credentials.fault() {
+        return Err(Misconfigured(fault));
+    }
+    for entry in entries {
+        let identifies = !matches!(entry.demands.who, Who::Open | Who::Nobody);
+        if identifies && gate.credentials.schemes(entry.route.accepts).next().is_none() {
+            return Err(Misconfigured(format!(
+                "{} {} has to know who is calling, and none of the credentials that it accepts is configured: add one \
+                 to the service's Credentials, or change what the route accepts",
+                entry.route.method(),
+                entry.path(),
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn closed_to_all() -> Problem {
+    Problem::forbidden("This is closed to everyone.").because("closed route")
+}
+
 /// One call, from the socket to the answer.
-async fn answer<O, S, F, Fut, E>(service: S, gate: &Gate, fields: &Fields, handler: F, request: Request) -> Response
+async fn answer<O, S, F, Fut, E>(service: S, gate: &Gate, shape: &Shape, handler: F, request: Request) -> Response
 where
     O: Operation,
     O::Policy: Enforce<O, S>,
@@ -144,10 +194,10 @@ where
     Fut: Future<Output = Result<O::Reply, E>> + Send,
     E: Into<Problem>,
 {
-    let (mut parts, body) = request.into_parts();
-    let context = context(&parts, gate);
-    let mut by = None;
-    let work = grant::<O, S, F, Fut, E>(service, gate, fields, handler, &mut parts, body, &context, &mut by);
+    let demands = const { <O::Policy as Policy<O>>::DEMANDS };
+    let (parts, body) = request.into_parts();
+    let mut visit = Visit { context: gate.context(&parts), parts, by: None };
+    let work = grant::<O, S, F, Fut, E>(service, gate, shape, handler, &mut visit, body);
     let outcome = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(outcome) => outcome,
         Err(panic) => Err(Problem::internal(format_args!("panic: {}", words(panic.as_ref())))),
@@ -156,17 +206,46 @@ where
         Ok(response) => (response.status(), None),
         Err(problem) => (problem.status(), Some(problem)),
     };
-    if problem.is_some() || O::ROUTE.is_mutation() {
+    // A granted read that is open to anyone: nothing was decided.
+    if problem.is_some() || O::ROUTE.is_mutation() || demands.who != Who::Open {
+        gate.audit.note(visit.decision::<O>(gate, demands, status, problem));
+    }
+    let trace_id = visit.context.trace_id;
+    let mut response = outcome.unwrap_or_else(|problem| gate.extended(problem.traced(&trace_id)).into_response());
+    finish_headers(response.headers_mut(), &trace_id);
+    response
+}
+
+/// One request under way.
+struct Visit {
+    parts: Parts,
+    context: Context,
+    by: Option<Arc<Principal>>,
+}
+
+impl Visit {
+    fn decision<O: Operation>(
+        &self,
+        gate: &Gate,
+        demands: Demands,
+        status: StatusCode,
+        problem: Option<&Problem>,
+    ) -> Decision {
+        // The path as it was called, once its names were read and are ids: before that it may hold anything, a token too.
+        let unread = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
         let decision = Decision {
             at: gate.clock.now(),
             operation: format!("{} {}", O::ROUTE.method(), O::ROUTE.path),
-            path: shown_path::<O>(&parts, status),
-            by: by.as_ref().map(|by: &Principal| by.id),
+            path: if unread { O::ROUTE.path.into() } else { self.parts.uri.path().chars().take(300).collect() },
+            by: self.by.as_ref().map(|by| by.id),
+            groups: self.by.as_ref().map(|by| by.groups.clone()).unwrap_or_default(),
+            scheme: self.context.scheme.map(|scheme| scheme.name().to_owned()),
+            policy: demands.to_string(),
             status: status.as_u16(),
             code: problem.map(|problem| problem.code().to_owned()),
             cause: problem.and_then(Problem::cause).map(ToOwned::to_owned),
-            trace_id: context.trace_id.clone(),
-            client: context.client.clone(),
+            trace_id: self.context.trace_id.clone(),
+            client: self.context.client.clone(),
         };
         if status.is_server_error() {
             tracing::error!(
@@ -176,29 +255,17 @@ where
                 "call failed"
             );
         }
-        gate.audit.note(decision);
+        decision
     }
-    let mut response = outcome.unwrap_or_else(|problem| problem.traced(&context.trace_id).into_response());
-    finish_headers(response.headers_mut(), &context.trace_id);
-    response
 }
 
-/// The path as it was called, once its names were read and are ids: before that it may hold anything, a token too.
-fn shown_path<O: Operation>(parts: &Parts, status: StatusCode) -> String {
-    let unread = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
-    if unread { O::ROUTE.path.to_owned() } else { parts.uri.path().chars().take(300).collect() }
-}
-
-#[expect(clippy::too_many_arguments, reason = "one call's whole state, passed once, to keep the order in one place")]
 async fn grant<O, S, F, Fut, E>(
     service: S,
     gate: &Gate,
-    fields: &Fields,
+    shape: &Shape,
     handler: F,
-    parts: &mut Parts,
+    visit: &mut Visit,
     body: Body,
-    context: &Context,
-    by: &mut Option<Principal>,
 ) -> Result<Response, Problem>
 where
     O: Operation,
@@ -208,48 +275,129 @@ where
     Fut: Future<Output = Result<O::Reply, E>> + Send,
     E: Into<Problem>,
 {
-    let who = <O::Policy as Policy<O>>::WHO;
-    if who != Who::Open {
-        let principal = identify(gate, context)?;
-        let admitted = who.admits(&principal.groups);
-        *by = Some(principal);
-        if !admitted {
-            return Err(Problem::forbidden("This is for others: your role does not include it."));
-        }
+    let demands = const { <O::Policy as Policy<O>>::DEMANDS };
+    if demands.who == Who::Nobody {
+        return Err(closed_to_all());
     }
-    let request = read::<O>(fields, parts, body).await?;
-    let mut context = context.clone();
-    context.idempotency = if O::ROUTE.idempotent { idempotency_key(&parts.headers, &request)? } else { None };
-    let proof = <O::Policy as Enforce<O, S>>::prove(&service, by.as_ref(), &request).await?;
-    let call = Call { request, context, by: by.clone(), proof };
+    let mut body = Unread::Coming(body);
+    if demands.who != Who::Open {
+        // Only credentials that travel as fields have the body read before it is known who sends it.
+        let fields = if shape.credentials.is_empty() {
+            Vec::new()
+        } else {
+            let bytes = body.read::<O>().await?;
+            parameters::credential_fields(&shape.credentials, visit.parts.uri.query(), &visit.parts.headers, &bytes)?
+        };
+        admit::<O>(gate, demands, fields, visit).await?;
+    }
+    let bytes = body.read::<O>().await?;
+    let request = read::<O>(shape, &mut visit.parts, &bytes).await?;
+    let mut context = visit.context.clone();
+    context.idempotency = if O::ROUTE.idempotent { idempotency_key(&visit.parts.headers, &request)? } else { None };
+    let proof = <O::Policy as Enforce<O, S>>::prove(&service, visit.by.as_deref(), &request).await?;
+    let call = Call { request, context, by: visit.by.clone(), proof };
     handler(service, call).await.map_err(Into::into)?.write()
 }
 
-fn identify(gate: &Gate, context: &Context) -> Result<Principal, Problem> {
-    let token = context.token.as_deref().ok_or_else(|| Problem::unauthorized().because("no access token"))?;
-    gate.verifier.verify(token).map(|it| (*it).clone()).map_err(|refusal| Problem::unauthorized().because(refusal))
+/// Who is calling, and whether they pass what can be said before the request is read: 401, then 403.
+async fn admit<O: Operation>(
+    gate: &Gate,
+    demands: Demands,
+    fields: Vec<(String, String)>,
+    visit: &mut Visit,
+) -> Result<(), Problem> {
+    let only = O::ROUTE.accepts;
+    let challenged = |problem: Problem, why: &str| problem.challenged(gate.credentials.challenges(only, why));
+    let presented = Presented {
+        parts: &visit.parts,
+        fields,
+        client: visit.context.client.as_deref(),
+        peer: peer(&visit.parts),
+        throttle: &gate.throttle,
+    };
+    let (principal, scheme) = match gate.credentials.identify(only, presented).await {
+        Ok(known) => known,
+        Err(Denied { problem, why }) if problem.status() == StatusCode::UNAUTHORIZED => {
+            return Err(challenged(problem, why));
+        }
+        Err(Denied { problem, .. }) => return Err(problem),
+    };
+    visit.context.scheme = Some(scheme);
+    let by = visit.by.insert(principal);
+    if crosses_sites(scheme, &visit.parts) {
+        return Err(Problem::forbidden("This request comes from another site's page.").because("cross-site request"));
+    }
+    if !demands.who.admits(&by.groups) {
+        let cause = format!("needs {}, is in {}", demands.who, by.groups.join(", "));
+        return Err(Problem::forbidden("This is for others: your role does not include it.").because(cause));
+    }
+    if let Some(held) = &by.scopes
+        && !demands.scope.is_some_and(|scope| held.iter().any(|held| held == scope))
+    {
+        let why = match demands.scope {
+            Some(scope) => format!(", error=\"insufficient_scope\", scope=\"{scope}\""),
+            None => ", error=\"insufficient_scope\"".to_owned(),
+        };
+        let problem = Problem::new(StatusCode::FORBIDDEN, "insufficient-scope")
+            .detail("This token is not for that: it was made for less.")
+            .because(format_args!(
+                "needs scope {}, has {}",
+                demands.scope.unwrap_or("none: whole sign-ins only"),
+                held.join(" ")
+            ));
+        return Err(challenged(problem, &why));
+    }
+    if let Some(fresh) = demands.fresh {
+        let late = fresh.within.is_some_and(|within| by.authenticated.plus(within) < gate.clock.now());
+        if late || (fresh.second_factor && !by.second_factor) {
+            let age = fresh.within.map(|within| format!(", max_age={}", within.as_secs())).unwrap_or_default();
+            let problem = Problem::new(StatusCode::UNAUTHORIZED, "step-up-required")
+                .detail(if late {
+                    "Prove once more who you are, then repeat this."
+                } else {
+                    "Sign in with your second factor, then repeat this."
+                })
+                .because(format_args!("needs {fresh}"));
+            return Err(challenged(problem, &format!(", error=\"insufficient_user_authentication\"{age}")));
+        }
+    }
+    Ok(())
 }
 
-async fn read<O: Operation>(fields: &Fields, parts: &mut Parts, mut body: Body) -> Result<O, Problem> {
+/// A request's body, read at most once.
+enum Unread {
+    Coming(Body),
+    Read(Bytes),
+}
+
+impl Unread {
+    async fn read<O: Operation>(&mut self) -> Result<Bytes, Problem> {
+        let body = match self {
+            Self::Read(bytes) => return Ok(bytes.clone()),
+            Self::Coming(body) => body,
+        };
+        let limit = O::ROUTE.body_limit;
+        let bytes = match Limited::new(&mut *body, limit).collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                drain(std::mem::take(body)).await;
+                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large")
+                    .detail(format!("The body is larger than {limit} bytes."))
+                    .about("body", format_args!("is larger than {limit} bytes")));
+            }
+            Err(error) => return Err(Problem::fault("body", "could not be read to its end").because(error)),
+        };
+        *self = Self::Read(bytes.clone());
+        Ok(bytes)
+    }
+}
+
+async fn read<O: Operation>(shape: &Shape, parts: &mut Parts, body: &[u8]) -> Result<O, Problem> {
     let path: RawPathParams = parts.extract().await.map_err(|_| Problem::fault("path", "is not valid UTF-8"))?;
     let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let limit = O::ROUTE.body_limit;
-    let too_large = || {
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large")
-            .detail(format!("The body is larger than {limit} bytes."))
-            .about("body", format_args!("is larger than {limit} bytes"))
-    };
-    let body = match Limited::new(&mut body, limit).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            drain(body).await;
-            return Err(too_large());
-        }
-        Err(error) => return Err(Problem::fault("body", "could not be read to its end").because(error)),
-    };
-    let basic = if O::ROUTE.basic { basic_credential(&parts.headers, &body)? } else { None };
+    let basic = if O::ROUTE.basic { basic_credential(&parts.headers, body)? } else { None };
     let query = parts.uri.query().unwrap_or("");
-    parameters::read(fields, Raw { path, query, headers: &parts.headers, body: &body, basic })
+    parameters::read(shape, Raw { path, query, headers: &parts.headers, body, basic })
 }
 
 /// Takes what is still being sent, and drops it: most clients look for the answer only once they have sent everything.
@@ -258,28 +406,14 @@ async fn drain(body: Body) {
     while let Some(Ok(_)) = rest.frame().await {}
 }
 
-/// Login and password of HTTP Basic (RFC 7617). Neither header nor body is a sign-in without credentials: 401.
+/// Login and password for a route that signs in by HTTP Basic. Neither header nor body is a sign-in without
+/// credentials: 401.
 fn basic_credential(headers: &HeaderMap, body: &[u8]) -> Result<Option<(String, String)>, Problem> {
     match authorization(headers, "basic") {
-        Some(encoded) => {
-            let decoded = BASE64_STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let pair = decoded.as_deref().and_then(|text| text.split_once(':'));
-            let (login, password) =
-                pair.ok_or_else(|| Problem::sign_in_refused().because("malformed Basic credential"))?;
-            if password.is_empty() {
-                return Err(Problem::sign_in_refused().because("empty password"));
-            }
-            Ok(Some((login.to_owned(), password.to_owned())))
-        }
+        Some(encoded) => basic_pair(encoded).map(Some).map_err(|why| Problem::sign_in_refused().because(why)),
         None if body.is_empty() => Err(Problem::sign_in_refused().because("no credential")),
         None => Ok(None),
     }
-}
-
-/// The credential after `scheme`; schemes are case-insensitive (RFC 9110).
-fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
-    let (given, credential) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    given.eq_ignore_ascii_case(scheme).then_some(credential.trim())
 }
 
 fn idempotency_key<O: Operation>(headers: &HeaderMap, request: &O) -> Result<Option<IdempotencyKey>, Problem> {
@@ -296,25 +430,6 @@ fn idempotency_key<O: Operation>(headers: &HeaderMap, request: &O) -> Result<Opt
     digest.update(O::ROUTE.path);
     digest.update(serde_json::to_vec(request).map_err(Problem::internal)?);
     Ok(Some(IdempotencyKey { key: key.to_owned(), digest: digest.finalize().into() }))
-}
-
-fn context(parts: &Parts, gate: &Gate) -> Context {
-    let text = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let trace_id = text(&TRACEPARENT).and_then(trace_id_of).unwrap_or_else(|| hex::encode(gate.chance.bytes::<16>()));
-    Context {
-        trace_id,
-        token: authorization(&parts.headers, "bearer").map(ToOwned::to_owned),
-        idempotency: None,
-        client: parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_string()),
-        agent: text(&header::USER_AGENT).map(|agent| agent.chars().take(200).collect()),
-    }
-}
-
-/// The trace id of a W3C `traceparent` (version 00).
-fn trace_id_of(traceparent: &str) -> Option<String> {
-    let id = traceparent.strip_prefix("00-")?.get(..32)?;
-    let valid = id.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c)) && id.bytes().any(|c| c != b'0');
-    valid.then(|| id.to_owned())
 }
 
 fn finish_headers(headers: &mut HeaderMap, trace_id: &str) {

@@ -1,10 +1,10 @@
-//! Noting what was decided: one record for every call that was refused or that may have changed something.
+//! Noting what was decided: one record for every call but a granted read that is open to anyone, where nothing was decided.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vocabulary::{Timestamp, UserId};
 
 /// What happened to one call.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Decision {
     /// When.
     pub at: Timestamp,
@@ -14,6 +14,15 @@ pub struct Decision {
     pub path: String,
     /// Who called, as far as it was known.
     pub by: Option<UserId>,
+    /// Their groups, as the credential told them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// How they proved who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<String>,
+    /// What the policy asks, in words.
+    #[serde(default)]
+    pub policy: String,
     /// The status that was answered.
     pub status: u16,
     /// The problem's code, for a refusal.

@@ -1,5 +1,8 @@
 //! A call that passed its policy: what a handler is given.
 
+use std::sync::Arc;
+
+use crate::credentials::Scheme;
 use crate::operation::Operation;
 use crate::policy::{Enforce, Identifies, Touches};
 use crate::principal::Principal;
@@ -13,7 +16,7 @@ where
     pub request: O,
     /// What came along with it.
     pub context: Context,
-    pub(crate) by: Option<Principal>,
+    pub(crate) by: Option<Arc<Principal>>,
     pub(crate) proof: <O::Policy as Enforce<O, S>>::Proof,
 }
 
@@ -25,7 +28,7 @@ where
     pub fn by(&self) -> &Principal {
         const NOBODY: &Principal = &Principal::NOBODY;
         // The layer fills it for every policy that identifies; a caller in no group is the closed answer if it did not.
-        self.by.as_ref().unwrap_or(NOBODY)
+        self.by.as_deref().unwrap_or(NOBODY)
     }
 }
 
@@ -52,6 +55,8 @@ pub struct Context {
     pub client: Option<String>,
     /// What the client calls itself (`User-Agent`), cut to 200 characters.
     pub agent: Option<String>,
+    /// How the caller proved who they are.
+    pub scheme: Option<Scheme>,
 }
 
 /// An `Idempotency-Key` with a digest of the content it came with.

@@ -17,7 +17,8 @@ use serde_json::{Map, Value};
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
 
-use crate::api::{IDEMPOTENCY_KEY, TRACEPARENT};
+use crate::api::IDEMPOTENCY_KEY;
+use crate::gate::TRACEPARENT;
 use crate::operation::Operation;
 use crate::problem::Problem;
 use crate::reply::Reply;

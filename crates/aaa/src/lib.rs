@@ -8,10 +8,17 @@
 //! It knows no bank, no database and no network: callers and audit sinks are handed in.
 #![warn(missing_docs)]
 
+#[cfg(all(feature = "fake-auth", not(debug_assertions)))]
+compile_error!("the feature `fake-auth` believes any login: it is for debug builds only");
+
 mod api;
 mod audit;
+mod cache;
 mod call;
 mod caller;
+mod credentials;
+mod digest;
+mod gate;
 mod matrix;
 mod openapi;
 mod operation;
@@ -21,23 +28,30 @@ mod policy;
 mod principal;
 mod problem;
 mod reply;
+mod throttle;
 mod token;
 
-pub use api::{Api, Gate, Module, closed};
+pub use aaa_derive::Fields;
+pub use api::{Api, Misconfigured, Module, closed};
 pub use audit::{Audit, Decision};
+pub use cache::Cache;
 pub use call::{Call, Context, IdempotencyKey};
 pub use caller::{Caller, Directory, Transport};
+pub use credentials::{ClientCertificate, Credentials, People, Scheme, Tokens};
+pub use digest::{Digest, DigestSecret};
+pub use gate::{Extension, Gate};
 pub use matrix::{Entry, table};
 pub use openapi::document as openapi_document;
-pub use operation::{Operation, Route};
+pub use operation::{Fields, Operation, Route};
 pub use password::{Fit, HashError, Hasher, Password, PasswordHash, UnknownHash};
 pub use policy::{
-    AllOf, AnyOf, Enforce, Group, Groups, Guard, Identifies, In, May, On, Open, Policy, Right, Signed, Touches,
-    Verdict, Who,
+    AllOf, AnyOf, Closed, Demands, Enforce, FourEyes, Fresh, Freshness, Group, Groups, Guard, Identifies, In, May, On,
+    Open, Parties, Policy, Right, Scope, Scoped, Signed, StepUp, Touches, Unseen, Verdict, Who,
 };
 pub use principal::Principal;
 pub use problem::{Fault, Faults, Problem};
 pub use reply::{Created, Document, Done, Reply};
+pub use throttle::Throttle;
 pub use token::{
     Claims, Confirmation, Dpop, Jwk, Jwks, KeyError, Readable, Refusal, Revocation, Signer, Unreadable, Verifier,
 };

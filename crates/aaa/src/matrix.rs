@@ -6,7 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::operation::{Operation, Route};
-use crate::policy::{Policy, Who};
+use crate::policy::{Demands, Policy};
 use crate::reply::Reply;
 
 /// One operation, as its declaration tells it.
@@ -16,10 +16,10 @@ pub struct Entry {
     pub operation: &'static str,
     /// Where it is.
     pub route: Route,
-    /// Who passes before the object is looked at.
-    pub who: Who,
-    /// The right on the object, if any.
-    pub right: Option<&'static str>,
+    /// What its policy asks of a caller.
+    pub demands: Demands,
+    /// Where its module is mounted; empty at the root.
+    pub prefix: &'static str,
     /// The status of a granted call.
     pub status: u16,
     pub(crate) request: fn(&mut SchemaGenerator) -> Schema,
@@ -30,10 +30,18 @@ pub struct Entry {
 struct Row<'a> {
     service: &'a str,
     method: String,
-    path: &'a str,
+    path: String,
     operation: &'a str,
     who: String,
     right: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_up: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    four_eyes: bool,
+    #[serde(skip)]
+    policy: String,
     idempotency_key: bool,
 }
 
@@ -44,22 +52,31 @@ impl Entry {
         Self {
             operation: name.rsplit("::").next().unwrap_or(name),
             route: O::ROUTE,
-            who: <O::Policy as Policy<O>>::WHO,
-            right: <O::Policy as Policy<O>>::RIGHT,
+            demands: <O::Policy as Policy<O>>::DEMANDS,
+            prefix: "",
             status: O::Reply::STATUS.as_u16(),
             request: |generator| O::json_schema(generator),
             reply: O::Reply::describe,
         }
     }
 
+    /// The whole path, with `{names}`.
+    pub fn path(&self) -> String {
+        format!("{}{}", self.prefix, self.route.path)
+    }
+
     fn row(&self) -> Row<'_> {
         Row {
             service: self.route.service,
             method: self.route.method().to_string(),
-            path: self.route.path,
+            path: self.path(),
             operation: self.operation,
-            who: self.who.to_string(),
-            right: self.right,
+            who: self.demands.who.to_string(),
+            right: self.demands.right,
+            scope: self.demands.scope,
+            step_up: self.demands.fresh.map(|fresh| fresh.to_string()),
+            four_eyes: self.demands.four_eyes,
+            policy: self.demands.to_string(),
             idempotency_key: self.route.idempotent,
         }
     }
@@ -75,11 +92,15 @@ impl Serialize for Entry {
 pub fn table(entries: &[Entry]) -> String {
     let rows: Vec<_> = entries.iter().map(Entry::row).collect();
     let width = |cell: fn(&Row<'_>) -> usize| rows.iter().map(cell).max().unwrap_or(0);
-    let (service, path, who) = (width(|r| r.service.len()), width(|r| r.path.len()), width(|r| r.who.len()));
+    let (service_width, path_width, who_width) =
+        (width(|r| r.service.len()), width(|r| r.path.len()), width(|r| r.who.len()));
     let mut out = String::new();
     for row in &rows {
-        let right = row.right.map(|right| format!("may {right}")).unwrap_or_default();
-        let line = format!("{:service$}  {:6}  {:path$}  {:who$}  {right}", row.service, row.method, row.path, row.who);
+        let (who, more) = row.policy.split_once("; ").unwrap_or((&row.policy, ""));
+        let line = format!(
+            "{:service_width$}  {:6}  {:path_width$}  {:who_width$}  {more}",
+            row.service, row.method, row.path, who
+        );
         let _ = writeln!(out, "{}", line.trim_end());
     }
     out

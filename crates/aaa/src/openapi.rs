@@ -17,7 +17,7 @@ pub fn document(title: &str, version: &str, entries: &[Entry]) -> Value {
         .into_generator();
     let mut paths = Map::new();
     for entry in entries {
-        let path = paths.entry(entry.route.path).or_insert_with(|| json!({}));
+        let path = paths.entry(entry.path()).or_insert_with(|| json!({}));
         if let Some(methods) = path.as_object_mut() {
             methods.insert(entry.route.method().as_str().to_lowercase(), operation(entry, &mut generator));
         }
@@ -51,11 +51,20 @@ fn operation(entry: &Entry, generator: &mut SchemaGenerator) -> Value {
         "parameters": parameters,
         "responses": responses(entry, generator),
         "security": security(entry),
-        "x-who": entry.who.to_string(),
+        "x-who": entry.demands.who.to_string(),
     });
     if let Some(fields) = out.as_object_mut() {
-        if let Some(right) = entry.right {
+        if let Some(right) = entry.demands.right {
             fields.insert("x-right".into(), right.into());
+        }
+        if let Some(scope) = entry.demands.scope {
+            fields.insert("x-scope".into(), scope.into());
+        }
+        if let Some(fresh) = entry.demands.fresh {
+            fields.insert("x-step-up".into(), fresh.to_string().into());
+        }
+        if entry.demands.four_eyes {
+            fields.insert("x-four-eyes".into(), true.into());
         }
         if let Some(body) = body {
             fields.insert("requestBody".into(), body);
@@ -65,9 +74,9 @@ fn operation(entry: &Entry, generator: &mut SchemaGenerator) -> Value {
 }
 
 fn security(entry: &Entry) -> Value {
-    match entry.who {
+    match entry.demands.who {
         Who::Open if entry.route.basic => json!([{ "basic": [] }, {}]),
-        Who::Open => json!([]),
+        Who::Open | Who::Nobody => json!([]),
         _ => json!([{ "bearer": [] }]),
     }
 }
@@ -127,13 +136,13 @@ fn responses(entry: &Entry, generator: &mut SchemaGenerator) -> Value {
     };
     out.insert(entry.status.to_string(), granted);
     let mut refusals = vec![("400", "A field is malformed.")];
-    if entry.who != Who::Open || entry.route.basic {
+    if entry.demands.who != Who::Open || entry.route.basic {
         refusals.push(("401", "Not signed in."));
     }
-    if matches!(entry.who, Who::AnyOf(_) | Who::AllOf(_)) || entry.right.is_some() {
+    if matches!(entry.demands.who, Who::Nobody | Who::AnyOf(_) | Who::AllOf(_)) || entry.demands.right.is_some() {
         refusals.push(("403", "Not allowed."));
     }
-    if entry.right.is_some() {
+    if entry.demands.right.is_some() {
         refusals.push(("404", "No such object, or not visible to the caller."));
     }
     if entry.route.is_mutation() {

@@ -7,6 +7,7 @@ use http::Method;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::credentials::Scheme;
 use crate::policy::Policy;
 use crate::problem::Faults;
 use crate::reply::Reply;
@@ -19,7 +20,7 @@ use crate::reply::Reply;
     message = "`{Self}` is not an operation",
     note = "an operation derives Serialize, Deserialize and JsonSchema, and declares ROUTE, Policy and Reply"
 )]
-pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Fields + Send + Sync + 'static {
     /// Method and path.
     const ROUTE: Route;
     /// Who may call it. Without one it does not compile: closed by default.
@@ -31,6 +32,51 @@ pub trait Operation: Serialize + DeserializeOwned + JsonSchema + Send + Sync + '
     fn check(&self, _faults: &mut Faults) {}
 }
 
+/// The names of a request's fields, known to the compiler: derive it. A path variable that is no field does not compile.
+#[diagnostic::on_unimplemented(
+    message = "the fields of `{Self}` are not known",
+    note = "add `aaa::Fields` to its derives"
+)]
+pub trait Fields {
+    /// The names, as requests carry them.
+    const NAMES: &'static [&'static str];
+}
+
+/// Refuses, while compiling, a path whose variables are not all fields of the request.
+pub(crate) const fn check_path<O: Operation>() {
+    let path = O::ROUTE.path.as_bytes();
+    let mut at = 0;
+    while at < path.len() {
+        if path[at] == b'{' {
+            let mut end = at;
+            while end < path.len() && path[end] != b'}' {
+                end += 1;
+            }
+            assert!(end < path.len(), "a path variable lacks its closing brace");
+            assert!(names(O::NAMES, path, at + 1, end), "the path has a variable that is not a field of the request");
+            at = end;
+        }
+        at += 1;
+    }
+}
+
+/// Whether `text[start..end]` is one of `names`: slices and strings have no const comparison yet.
+const fn names(names: &[&str], text: &[u8], start: usize, end: usize) -> bool {
+    let mut which = 0;
+    while which < names.len() {
+        let name = names[which].as_bytes();
+        let mut at = 0;
+        while at < name.len() && start + at < end && name[at] == text[start + at] {
+            at += 1;
+        }
+        if at == name.len() && start + at == end {
+            return true;
+        }
+        which += 1;
+    }
+    false
+}
+
 /// Method, path and the few things that differ between routes.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
@@ -39,6 +85,8 @@ pub struct Route {
     pub(crate) path: &'static str,
     pub(crate) idempotent: bool,
     pub(crate) basic: bool,
+    pub(crate) anywhere: bool,
+    pub(crate) accepts: &'static [Scheme],
     pub(crate) body_limit: usize,
 }
 
@@ -74,7 +122,16 @@ impl Route {
     pub const BODY_LIMIT: usize = 64 * 1024;
 
     const fn new(service: &'static str, method: Verb, path: &'static str) -> Self {
-        Self { service, method, path, idempotent: false, basic: false, body_limit: Self::BODY_LIMIT }
+        Self {
+            service,
+            method,
+            path,
+            idempotent: false,
+            basic: false,
+            anywhere: false,
+            accepts: &[],
+            body_limit: Self::BODY_LIMIT,
+        }
     }
 
     /// `GET path`, of `service`.
@@ -112,6 +169,18 @@ impl Route {
     #[must_use]
     pub const fn basic(self) -> Self {
         Self { basic: true, ..self }
+    }
+
+    /// Only these of the service's credentials. A service that accepts none of them refuses to start.
+    #[must_use]
+    pub const fn accepts(self, schemes: &'static [Scheme]) -> Self {
+        Self { accepts: schemes, ..self }
+    }
+
+    /// Fields come from the query, a form or JSON alike, in the body of a GET or DELETE too; one name twice is refused.
+    #[must_use]
+    pub const fn anywhere(self) -> Self {
+        Self { anywhere: true, ..self }
     }
 
     /// Another largest body, in bytes.

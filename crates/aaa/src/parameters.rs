@@ -13,6 +13,7 @@ use serde::de::value::Error as TextError;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::gate::Gate;
 use crate::operation::{Operation, Route};
 use crate::problem::{Faults, Problem};
 
@@ -22,13 +23,15 @@ const MAX_DEPTH: usize = 16;
 const MAX_FIELDS: usize = 64;
 
 /// Which fields an operation has, found once when it is mounted.
-pub(crate) struct Fields {
+pub(crate) struct Shape {
     names: Vec<String>,
     required: Vec<String>,
+    /// Fields of the body that are credentials, not parameters.
+    pub(crate) credentials: Vec<String>,
 }
 
-impl Fields {
-    pub(crate) fn of<O: Operation>() -> Self {
+impl Shape {
+    pub(crate) fn of<O: Operation>(gate: &Gate) -> Self {
         let schema = SchemaGenerator::default().into_root_schema_for::<O>();
         let names = schema.get("properties").and_then(|it| it.as_object());
         let required = schema.get("required").and_then(|it| it.as_array());
@@ -37,6 +40,7 @@ impl Fields {
             required: required
                 .map(|it| it.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect())
                 .unwrap_or_default(),
+            credentials: gate.credentials.fields(O::ROUTE.accepts).into_iter().map(ToOwned::to_owned).collect(),
         }
     }
 
@@ -62,13 +66,17 @@ pub(crate) struct Raw<'a> {
 }
 
 /// The typed request, or every fault.
-pub(crate) fn read<O: Operation>(fields: &Fields, raw: Raw<'_>) -> Result<O, Problem> {
+pub(crate) fn read<O: Operation>(shape: &Shape, raw: Raw<'_>) -> Result<O, Problem> {
     let mut faults = Faults::default();
     let given = gather(&O::ROUTE, raw, &mut faults)?;
     let mut sources: Vec<(String, Source)> = Vec::with_capacity(given.len());
     let mut seen = HashSet::new();
     for (name, source) in given {
-        if !fields.has(&name) {
+        if shape.credentials.contains(&name) {
+            // Taken already, to tell who is calling.
+            continue;
+        }
+        if !shape.has(&name) {
             faults.add(shown(&name), "is not a parameter of this operation");
         } else if seen.insert(name.clone()) {
             sources.push((name, source));
@@ -76,7 +84,7 @@ pub(crate) fn read<O: Operation>(fields: &Fields, raw: Raw<'_>) -> Result<O, Pro
             faults.add(name, "is given twice");
         }
     }
-    for name in &fields.required {
+    for name in &shape.required {
         if !seen.contains(name) {
             faults.add(name, "is missing");
         }
@@ -143,7 +151,8 @@ fn gather(route: &Route, raw: Raw<'_>, faults: &mut Faults) -> Result<Vec<(Strin
         texts.push(("password".into(), vec![password]));
     }
     add_pairs(raw.query.as_bytes(), &mut texts);
-    if route.method.has_body() && !raw.body.is_empty() {
+    let takes_body = route.anywhere || route.method.has_body();
+    if takes_body && !raw.body.is_empty() {
         match media_type(raw.headers).as_deref() {
             Some("application/json") | None => given.extend(json_fields(raw.body)?),
             Some("application/x-www-form-urlencoded") => {
@@ -157,8 +166,7 @@ fn gather(route: &Route, raw: Raw<'_>, faults: &mut Faults) -> Result<Vec<(Strin
             }
         }
     }
-    let has_query = route.method.has_body() && !raw.query.is_empty();
-    if has_query {
+    if route.method.has_body() && !route.anywhere && !raw.query.is_empty() {
         faults.add("query", "takes no parameters here: send them in the body");
         texts.retain(|(name, _)| name == "login" || name == "password");
     }
@@ -167,6 +175,41 @@ fn gather(route: &Route, raw: Raw<'_>, faults: &mut Faults) -> Result<Vec<(Strin
         return Err(Problem::fault("body", format_args!("has more than {MAX_FIELDS} fields")));
     }
     Ok(given)
+}
+
+/// Login and password that travel as fields of the body. In the address they are refused: it is logged everywhere.
+pub(crate) fn credential_fields(
+    names: &[String],
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Vec<(String, String)>, Problem> {
+    let query = form_urlencoded::parse(query.unwrap_or("").as_bytes());
+    if let Some((name, _)) = query.take(MAX_FIELDS).find(|(name, _)| names.iter().any(|it| it == name)) {
+        return Err(Problem::fault(&name, "is a credential: send it in the body, never in the address"));
+    }
+    let mut found = Vec::new();
+    let mut keep = |name: &str, value: String| {
+        if names.iter().any(|it| it == name) {
+            found.push((name.to_owned(), value));
+        }
+    };
+    match media_type(headers).as_deref() {
+        Some("application/x-www-form-urlencoded") => {
+            form_urlencoded::parse(body).take(MAX_FIELDS * 4).for_each(|(name, value)| keep(&name, value.into_owned()));
+        }
+        Some("application/json") if !body.is_empty() => {
+            for (name, source) in json_fields(body)? {
+                if let Source::Json(raw) = source
+                    && let Ok(text) = serde_json::from_str::<String>(raw.get())
+                {
+                    keep(&name, text);
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(found)
 }
 
 fn add_pairs(encoded: &[u8], texts: &mut Vec<(String, Vec<String>)>) {

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// What the `type` of every problem begins with; the code follows.
 const TYPE_PREFIX: &str = "urn:problem:";
 
+/// What a sign-in route asks for (RFC 7617).
+const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"guichet\", charset=\"UTF-8\"");
+
 /// One thing wrong with one field of a request.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Fault {
@@ -64,10 +67,12 @@ struct Details {
     errors: Vec<Fault>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
+    #[serde(flatten)]
+    members: serde_json::Map<String, serde_json::Value>,
     #[serde(skip)]
     retry_after: Option<u32>,
     #[serde(skip)]
-    authenticate: Option<&'static str>,
+    authenticate: Vec<HeaderValue>,
     #[serde(skip)]
     cause: Option<String>,
 }
@@ -82,8 +87,9 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             trace_id: None,
+            members: serde_json::Map::new(),
             retry_after: None,
-            authenticate: None,
+            authenticate: Vec::new(),
             cause: None,
         }))
     }
@@ -103,23 +109,21 @@ impl Problem {
 
     /// 401: who is asking is not known. The same answer whatever the reason.
     pub fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized")
-            .detail("Sign in and send a valid access token.")
-            .challenge("Bearer")
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized").detail("Sign in and send a valid access token.")
     }
 
     /// 401 of a sign-in: login or password is wrong, or the person may not sign in. Never tells which.
     pub fn sign_in_refused() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "sign-in-refused")
             .detail("The login or the password is wrong, or this person may not sign in (yet).")
-            .challenge("Basic realm=\"guichet\", charset=\"UTF-8\"")
+            .challenged(vec![BASIC])
     }
 
     /// 401 of a sign-in: login and password are right, and the person's second factor is missing.
     pub fn second_factor_required() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "second-factor-required")
             .detail("Give the code of your authenticator app, or a recovery code, as well.")
-            .challenge("Basic realm=\"guichet\", charset=\"UTF-8\"")
+            .challenged(vec![BASIC])
     }
 
     /// 403: known, and not allowed.
@@ -157,8 +161,28 @@ impl Problem {
             .because(cause)
     }
 
-    fn challenge(mut self, scheme: &'static str) -> Self {
-        self.0.authenticate = Some(scheme);
+    /// 429: too many tries; worth trying again after `wait`.
+    pub fn too_many(wait: std::time::Duration) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries")
+            .detail(format!("There were too many tries. Please wait {seconds} s before the next one."))
+            .retry_after(seconds)
+    }
+
+    /// How to prove who one is: one `WWW-Authenticate` line each. Those that a problem already has stay.
+    pub(crate) fn challenged(mut self, challenges: Vec<HeaderValue>) -> Self {
+        if self.0.authenticate.is_empty() {
+            self.0.authenticate = challenges;
+        }
+        self
+    }
+
+    /// A further member (RFC 9457 §3.2); the standard ones cannot be replaced.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        if !["type", "title", "status", "detail", "errors", "trace_id"].contains(&name) {
+            self.0.members.insert(name.to_owned(), value.into());
+        }
         self
     }
 
@@ -248,8 +272,8 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(challenge) = self.0.authenticate {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        for challenge in self.0.authenticate {
+            headers.append(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

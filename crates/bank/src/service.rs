@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aaa::{Api, Call, Context, Created, Entry, Gate, Guard, Module, Principal, Verdict};
+use aaa::{Api, Call, Context, Created, Entry, Gate, Guard, Misconfigured, Module, Principal, Verdict};
 use chassis::{Health, Truth};
 use contracts::bank::{
     Account, ApproveRequest, BankInfo, CancelRequest, CancelRequestRight, CloseAccount, DecideRequest, EditAccount,
@@ -62,7 +62,7 @@ impl Bank {
     }
 
     /// The bank as a service: its own operations and those of every service.
-    pub fn module(self, gate: Gate) -> Module {
+    pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         mount(chassis::common(Api::new(self, gate))).finish()
     }
 

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use aaa::{Api, Call, Open, Operation, Problem, Route};
+use aaa::{Api, Call, Fields, Open, Operation, Problem, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ pub struct Well {
 macro_rules! about_itself {
     ($($(#[$doc:meta])* $name:ident $path:literal => $reply:ty;)+) => {$(
         $(#[$doc])*
-        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[derive(Serialize, Deserialize, JsonSchema, Fields)]
         pub struct $name {}
         impl Operation for $name {
             const ROUTE: Route = Route::get("", $path);

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aaa::{Created, Faults, May, On, Open, Operation, Right, Route, Signed};
+use aaa::{Created, Faults, Fields, May, On, Open, Operation, Right, Route, Signed};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 use vocabulary::{
@@ -230,7 +230,7 @@ pub struct BankInfo {
 }
 
 /// Tells about the bank.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct GetBank {}
 impl Operation for GetBank {
     const ROUTE: Route = get("/api/bank");
@@ -328,7 +328,7 @@ impl Right for CancelRequestRight {
 }
 
 /// Accounts, newest first: the caller's own; for agents everyone's, unless `mine`.
-#[derive(Serialize, Deserialize, JsonSchema, Default)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields, Default)]
 pub struct ListAccounts {
     /// Only those of this person (agents).
     pub owner: Option<UserId>,
@@ -353,7 +353,7 @@ impl Operation for ListAccounts {
 }
 
 /// Asks to open an account. It gets its IBAN when an agent approves.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct OpenAccount {
     /// Its name.
     pub label: Label,
@@ -369,7 +369,7 @@ impl Operation for OpenAccount {
 macro_rules! on_account {
     ($($(#[$doc:meta])* $name:ident $route:expr, $right:ty => $reply:ty, { $($(#[$fdoc:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
         $(#[$doc])*
-        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[derive(Serialize, Deserialize, JsonSchema, Fields)]
         pub struct $name {
             /// The account.
             pub id: AccountId,
@@ -427,7 +427,7 @@ fn check_amount(amount: Amount, currency: Currency, faults: &mut Faults) {
 macro_rules! cash {
     ($($(#[$doc:meta])* $name:ident $path:literal)+) => {$(
         $(#[$doc])*
-        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[derive(Serialize, Deserialize, JsonSchema, Fields)]
         pub struct $name {
             /// The account.
             pub account: AccountId,
@@ -463,7 +463,7 @@ cash! {
 }
 
 /// Asks for a transfer; the funds are held until an agent decides.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct RequestTransfer {
     /// The account to debit.
     pub from: AccountId,
@@ -492,7 +492,7 @@ impl Operation for RequestTransfer {
 }
 
 /// Requests, newest first: the caller's own; for agents everyone's, unless `mine`.
-#[derive(Serialize, Deserialize, JsonSchema, Default)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields, Default)]
 pub struct ListRequests {
     /// Only those in this state.
     pub state: Option<RequestState>,
@@ -523,7 +523,7 @@ impl Operation for ListRequests {
 macro_rules! on_request {
     ($($(#[$doc:meta])* $name:ident $route:expr, $who:ty, $right:ty, { $($(#[$fdoc:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
         $(#[$doc])*
-        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[derive(Serialize, Deserialize, JsonSchema, Fields)]
         pub struct $name {
             /// The request.
             pub id: RequestId,

@@ -1,6 +1,6 @@
 //! `identity`: people, how they sign in, and their sessions.
 
-use aaa::{Created, Done, Jwks, May, On, Open, Operation, Password, Right, Route, Signed};
+use aaa::{Created, Done, Fields, Jwks, May, On, Open, Operation, Password, Right, Route, Signed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::{Email, Login, PersonName, Reason, SessionId, Timestamp, UserId};
@@ -75,7 +75,7 @@ pub struct User {
 }
 
 /// Asks to become a member. An agent activates before the first sign-in.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct Register {
     /// The name to sign in with.
     pub login: Login,
@@ -111,7 +111,7 @@ pub struct Tokens {
 
 /// Signs in, by HTTP Basic or by fields. The refusal is the same whatever the reason, but for one: a right password
 /// without the second factor that the person has is `second-factor-required` (401).
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct SignIn {
     /// The login; taken as typed, since a wrong one is refused like a wrong password.
     #[schemars(length(max = 256))]
@@ -138,7 +138,7 @@ impl Operation for SignIn {
 }
 
 /// Exchanges a refresh token for new tokens. Each works once; a second use ends the session.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct Refresh {
     /// From the last sign-in or refresh.
     #[schemars(length(max = 256))]
@@ -151,7 +151,7 @@ impl Operation for Refresh {
 }
 
 /// Ends this session: its access and refresh tokens are refused everywhere at once.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct SignOut {}
 impl Operation for SignOut {
     const ROUTE: Route = post("/api/auth/logout");
@@ -160,7 +160,7 @@ impl Operation for SignOut {
 }
 
 /// Tells who the caller is.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct WhoAmI {}
 impl Operation for WhoAmI {
     const ROUTE: Route = get("/api/auth/whoami");
@@ -169,7 +169,7 @@ impl Operation for WhoAmI {
 }
 
 /// The caller's own profile.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct GetProfile {}
 impl Operation for GetProfile {
     const ROUTE: Route = get("/api/auth/profile");
@@ -178,7 +178,7 @@ impl Operation for GetProfile {
 }
 
 /// Changes the caller's own profile; fields left out stay.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct EditProfile {
     /// Another e-mail address.
     pub email: Option<Email>,
@@ -196,7 +196,7 @@ impl Operation for EditProfile {
 }
 
 /// Changes the caller's own password. Every other session of theirs ends.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct ChangePassword {
     /// The password that is valid now.
     pub old_password: Password,
@@ -210,7 +210,7 @@ impl Operation for ChangePassword {
 }
 
 /// People, newest first. Agents see members and agents; superusers see everyone.
-#[derive(Serialize, Deserialize, JsonSchema, Default)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields, Default)]
 pub struct ListUsers {
     /// Only those in this state.
     pub state: Option<UserState>,
@@ -232,7 +232,7 @@ impl Operation for ListUsers {
 }
 
 /// Creates an agent, active at once.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct CreateAgent {
     /// The name to sign in with.
     pub login: Login,
@@ -266,7 +266,7 @@ impl Right for ManageUser {
 }
 
 /// One person.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct GetUser {
     /// The person.
     pub id: UserId,
@@ -285,7 +285,7 @@ impl Operation for GetUser {
 macro_rules! managing {
     ($($(#[$doc:meta])* $name:ident $route:expr => $reply:ty, { $($(#[$fdoc:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
         $(#[$doc])*
-        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[derive(Serialize, Deserialize, JsonSchema, Fields)]
         pub struct $name {
             /// The person.
             pub id: UserId,
@@ -344,7 +344,7 @@ pub struct BrowserSession {
 }
 
 /// Signs a browser in. Refused exactly like [`SignIn`].
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct OpenBrowserSession {
     /// The login as typed.
     #[schemars(length(max = 256))]
@@ -374,7 +374,7 @@ impl Operation for OpenBrowserSession {
 }
 
 /// Exchanges a browser session's secret for an access token; counts as activity. 401 once it ended.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct ResumeBrowserSession {
     /// The cookie's value.
     #[schemars(length(max = 256))]
@@ -404,7 +404,7 @@ pub struct Session {
 }
 
 /// The caller's living sessions, latest activity first.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct ListSessions {}
 impl Operation for ListSessions {
     const ROUTE: Route = get("/api/auth/sessions");
@@ -413,7 +413,7 @@ impl Operation for ListSessions {
 }
 
 /// Ends one of the caller's sessions.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct EndSession {
     /// The session; one of somebody else answers 404.
     pub id: SessionId,
@@ -425,7 +425,7 @@ impl Operation for EndSession {
 }
 
 /// The keys that verify access tokens (RFC 7517).
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct GetJwks {}
 impl Operation for GetJwks {
     const ROUTE: Route = get("/.well-known/jwks.json");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aaa::{Operation, Route, Signed};
+use aaa::{Fields, Operation, Route, Signed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::{Day, EventId, Timestamp, UserId};
@@ -43,7 +43,7 @@ pub struct LogEntry {
 }
 
 /// The journal, newest first. Members read what concerns themselves; agents and superusers read everything.
-#[derive(Serialize, Deserialize, JsonSchema, Default)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields, Default)]
 pub struct ListLogs {
     /// Only what this person did or what concerns them: an id or a login (staff).
     #[schemars(length(max = 64))]

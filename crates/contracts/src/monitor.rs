@@ -1,6 +1,6 @@
 //! `monitor`: whether everything works.
 
-use aaa::{Open, Operation, Route};
+use aaa::{Fields, Open, Operation, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
@@ -57,7 +57,7 @@ pub struct Status {
 }
 
 /// Whether everything works; open to anyone, and therefore without particulars.
-#[derive(Serialize, Deserialize, JsonSchema, Default)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields, Default)]
 pub struct GetStatus {
     /// Only this service.
     #[schemars(length(max = 40))]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use aaa::Problem;
+use aaa::{Misconfigured, Problem};
 use chassis::ListenerError;
 use pki::PkiError;
 use store::StoreError;
@@ -32,6 +32,9 @@ pub enum Failure {
     /// The listener could not begin.
     #[error(transparent)]
     Listener(#[from] ListenerError),
+    /// What is served and what is configured do not fit.
+    #[error(transparent)]
+    Misconfigured(#[from] Misconfigured),
     /// Keys or certificates.
     #[error(transparent)]
     Pki(#[from] PkiError),

@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::{Directory, Entry, Gate, Hasher, Module, Revocation, Transport, Verifier, closed};
+use aaa::{
+    Credentials, Directory, Entry, Gate, Hasher, Misconfigured, Module, Revocation, Throttle, Transport, Verifier,
+    closed,
+};
 use axum::Router;
 use axum::routing::{any, get};
 use bank::{Bank, BankConfig};
@@ -98,22 +101,26 @@ impl House {
             (contracts::journal::SERVICE, memory),
         ];
         let audits: Vec<_> = stores.iter().map(|(_, store)| AuditLog::start(store.clone(), chance.clone())).collect();
-        let gate = |audit: Arc<dyn aaa::Audit>| Gate {
-            verifier: verifier.clone(),
-            audit,
-            clock: clock.clone(),
-            chance: chance.clone(),
+        let credentials = Credentials::new(identity::ISSUER).bearer(verifier);
+        let throttle = Throttle::new(clock.clone());
+        let gate = |audit: Arc<dyn aaa::Audit>| {
+            Gate::new(credentials.clone(), audit, clock.clone(), chance.clone()).slowed_by(throttle.clone())
         };
         let audit = |index: usize| -> Arc<dyn aaa::Audit> {
             audits.get(index).map_or_else(|| Arc::new(()) as Arc<dyn aaa::Audit>, |log| Arc::new(log.clone()))
         };
         let modules = [
-            (contracts::identity::SERVICE, identity.clone().module(gate(audit(0)))),
-            (contracts::bank::SERVICE, bank.clone().module(gate(audit(1)))),
-            (contracts::journal::SERVICE, journal.module(gate(audit(2)))),
-            (contracts::monitor::SERVICE, monitor.clone().module(gate(Arc::new(())))),
+            (contracts::identity::SERVICE, identity.clone().module(gate(audit(0)))?),
+            (contracts::bank::SERVICE, bank.clone().module(gate(audit(1)))?),
+            (contracts::journal::SERVICE, journal.module(gate(audit(2)))?),
+            (contracts::monitor::SERVICE, monitor.clone().module(gate(Arc::new(())))?),
         ];
-        let router = origin(modules, &directory, gate(Arc::new(())), Web::new(directory.clone(), clock, chance));
+        let router = origin(
+            modules,
+            &directory,
+            gate(Arc::new(())),
+            Web::new(directory.clone(), clock.clone(), chance.clone()),
+        )?;
         Ok(Self { directory, router, identity, audits, stores, relays, bank, monitor })
     }
 
@@ -218,9 +225,14 @@ fn hear_revocations(bus: &Bus, verifier: &Verifier) {
 }
 
 /// Everything under one origin: the API of each service, health of the whole, the document, and the pages.
-fn origin<const N: usize>(modules: [(&'static str, Module); N], directory: &Directory, gate: Gate, web: Web) -> Router {
+fn origin<const N: usize>(
+    modules: [(&'static str, Module); N],
+    directory: &Directory,
+    gate: Gate,
+    web: Web,
+) -> Result<Router, Misconfigured> {
     let whole =
-        chassis::common(aaa::Api::new(Whole { directory: directory.clone(), told: Arc::default() }, gate)).finish();
+        chassis::common(aaa::Api::new(Whole { directory: directory.clone(), told: Arc::default() }, gate)).finish()?;
     let mut api = whole.shared;
     for (service, module) in modules {
         api = api.merge(module.own);
@@ -229,7 +241,8 @@ fn origin<const N: usize>(modules: [(&'static str, Module); N], directory: &Dire
     let document = openapi().to_string();
     let document = move || async move { ([(http::header::CONTENT_TYPE, "application/json")], document) };
     let nowhere = any(|| async { aaa::Problem::not_found() });
-    closed(api.route("/api/openapi.json", get(document)).route("/api/{*rest}", nowhere)).fallback_service(web.router())
+    Ok(closed(api.route("/api/openapi.json", get(document)).route("/api/{*rest}", nowhere))
+        .fallback_service(web.router()))
 }
 
 /// How long what the services say of themselves is repeated: the question is open to anyone and reads whole tables.

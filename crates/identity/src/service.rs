@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aaa::{
-    Api, Directory, Entry, Gate, Guard, Hasher, IdempotencyKey, Jwks, Module, Principal, Problem, Revocation, Signer,
-    Verdict,
+    Api, Directory, Entry, Gate, Guard, Hasher, IdempotencyKey, Jwks, Misconfigured, Module, Principal, Problem,
+    Revocation, Signer, Verdict,
 };
 use chassis::{Health, Truth};
 use contracts::events::{AUTH_REVOKED, LogEvent};
@@ -67,7 +67,7 @@ impl Identity {
     }
 
     /// The service with its policies enforced, ready to be served.
-    pub fn module(self, gate: Gate) -> Module {
+    pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         mount(chassis::common(Api::new(self, gate))).finish()
     }
 

@@ -11,7 +11,7 @@ mod hearing;
 mod service;
 mod store;
 
-use aaa::{Api, Entry, Gate, Module};
+use aaa::{Api, Entry, Gate, Misconfigured, Module};
 
 pub use crate::service::Journal;
 pub use crate::store::{MIGRATIONS, QUERIES};
@@ -23,7 +23,7 @@ pub fn operations() -> Vec<Entry> {
 
 impl Journal {
     /// The journal as a module that answers requests.
-    pub fn module(self, gate: Gate) -> Module {
+    pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         mount(chassis::common(Api::new(self, gate))).finish()
     }
 }

@@ -8,7 +8,7 @@
 mod service;
 mod sight;
 
-use aaa::{Api, Entry, Gate, Module};
+use aaa::{Api, Entry, Gate, Misconfigured, Module};
 
 pub use service::Monitor;
 
@@ -19,7 +19,7 @@ pub fn operations() -> Vec<Entry> {
 
 impl Monitor {
     /// The monitor as a module that answers requests.
-    pub fn module(self, gate: Gate) -> Module {
+    pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         mount(chassis::common(Api::new(self, gate))).finish()
     }
 }

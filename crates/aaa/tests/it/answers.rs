@@ -12,7 +12,7 @@ async fn answers_come_in_the_order_401_403_400_404_handler() {
     let shop = Fixture::new();
     let everything_wrong = r#"{"thing":9,"days":0}"#;
     let nobody = shop.send("POST", "/loans", &[], everything_wrong).await;
-    assert_eq!((nobody.status, nobody.challenge.as_deref()), (StatusCode::UNAUTHORIZED, Some("Bearer")));
+    assert_eq!((nobody.status, nobody.challenge.as_deref()), (StatusCode::UNAUTHORIZED, Some("Bearer realm=\"shop\"")));
     let visitor = format!("Bearer {}", shop.token(&["visitor"]));
     let visitor = shop.send("POST", "/loans", &[("authorization", &visitor)], everything_wrong).await;
     assert_eq!(visitor.status, StatusCode::FORBIDDEN);
@@ -57,7 +57,7 @@ async fn a_panic_is_a_500_with_a_record_and_the_service_lives_on() {
 }
 
 #[tokio::test]
-async fn refusals_and_mutations_are_noted_and_reads_are_not() {
+async fn every_decision_is_noted_and_an_open_read_is_none() {
     let shop = Fixture::new();
     shop.send("GET", "/greeting", &[], "").await;
     shop.as_keeper("GET", "/shelves/a/things", "", "").await;
@@ -65,8 +65,11 @@ async fn refusals_and_mutations_are_noted_and_reads_are_not() {
     shop.as_keeper("POST", "/loans", "application/json", GOOD).await;
     let notes = shop.notes.0.lock().unwrap();
     let told: Vec<_> = notes.iter().map(|it| (it.operation.as_str(), it.status, it.by.is_some())).collect();
-    assert_eq!(told, [("GET /shelves/{shelf}/things", 401, false), ("POST /loans", 201, true)]);
-    assert_eq!(notes[0].cause.as_deref(), Some("not a token of this bank"));
+    let read = "GET /shelves/{shelf}/things";
+    assert_eq!(told, [(read, 200, true), (read, 401, false), ("POST /loans", 201, true)]);
+    assert_eq!((notes[0].scheme.as_deref(), notes[0].groups.as_slice()), (Some("bearer"), &["keeper".to_owned()][..]));
+    assert_eq!(notes[2].policy, "keeper; may lend thing");
+    assert_eq!(notes[1].cause.as_deref(), Some("not a token of this issuer"));
 }
 
 #[tokio::test]

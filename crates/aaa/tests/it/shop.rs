@@ -24,7 +24,7 @@ impl Right for LendThing {
     type Id = u32;
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub(crate) struct Greet {}
 impl Operation for Greet {
     const ROUTE: Route = Route::get("shop", "/greeting");
@@ -32,7 +32,7 @@ impl Operation for Greet {
     type Reply = String;
 }
 
-#[derive(Serialize, Deserialize, JsonSchema, Debug, PartialEq, Clone)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields, Debug, PartialEq, Clone)]
 pub(crate) struct FindThings {
     pub(crate) shelf: String,
     pub(crate) most: Option<u16>,
@@ -53,7 +53,7 @@ pub(crate) struct Borrower {
     pub(crate) age: u8,
 }
 
-#[derive(Serialize, Deserialize, JsonSchema, Debug, PartialEq, Clone)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields, Debug, PartialEq, Clone)]
 pub(crate) struct Lend {
     pub(crate) thing: u32,
     pub(crate) days: u8,
@@ -77,7 +77,7 @@ impl Operation for Lend {
     }
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub(crate) struct Break {}
 impl Operation for Break {
     const ROUTE: Route = Route::post("shop", "/breakage");
@@ -135,8 +135,9 @@ impl Fixture {
         let verifier = Verifier::new("shop", "shop", clock.clone());
         verifier.trust(&signer.jwks());
         let notes = Arc::new(Notes::default());
-        let gate = Gate { verifier, audit: notes.clone(), clock: clock.clone(), chance: Chance::seeded(1) };
-        let module = Api::new(Shop, gate).serve(greet).serve(find).serve(lend).serve(shatter).finish();
+        let gate =
+            Gate::new(Credentials::new("shop").bearer(verifier), notes.clone(), clock.clone(), Chance::seeded(1));
+        let module = Api::new(Shop, gate).serve(greet).serve(find).serve(lend).serve(shatter).finish().unwrap();
         Self { clock, signer, notes, module }
     }
 

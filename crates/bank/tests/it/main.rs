@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::{Caller, Created, Directory, Gate, Operation, Principal, Problem, Signer, Transport, Verifier};
+use aaa::{Caller, Created, Credentials, Directory, Gate, Operation, Principal, Problem, Signer, Transport, Verifier};
 use bank::{Bank, BankConfig, MIGRATIONS};
 use chassis::Health;
 use contracts::bank::*;
@@ -71,9 +71,9 @@ async fn house(database: TestDatabase) -> House {
 fn counter(bank: &Bank, signer: &Signer, clock: &Clock, chance: &Chance) -> Directory {
     let verifier = Verifier::new("guichet", "guichet", clock.clone());
     verifier.trust(&signer.jwks());
-    let gate = Gate { verifier, audit: Arc::new(()), clock: clock.clone(), chance: chance.clone() };
+    let gate = Gate::new(Credentials::new("guichet").bearer(verifier), Arc::new(()), clock.clone(), chance.clone());
     let directory = Directory::default();
-    directory.set(SERVICE, Transport::in_process(bank.clone().module(gate).router));
+    directory.set(SERVICE, Transport::in_process(bank.clone().module(gate).unwrap().router));
     directory
 }
 

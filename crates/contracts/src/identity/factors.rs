@@ -1,6 +1,6 @@
 //! Second factors of a sign-in: codes of an authenticator app, and recovery codes; and proving once more who one is.
 
-use aaa::{Created, Done, Operation, Password, Route, Signed};
+use aaa::{Created, Done, Fields, Operation, Password, Route, Signed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
@@ -17,7 +17,7 @@ pub struct SecondFactor {
 }
 
 /// What the caller has besides their password.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct GetSecondFactor {}
 impl Operation for GetSecondFactor {
     const ROUTE: Route = get("/api/auth/second-factor");
@@ -38,7 +38,7 @@ pub struct TotpSetup {
 
 /// Begins to set up an authenticator app (RFC 6238); another begin replaces the secret. Nothing is asked at sign-in
 /// until it is confirmed.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct BeginTotp {}
 impl Operation for BeginTotp {
     const ROUTE: Route = post("/api/auth/totp");
@@ -54,7 +54,7 @@ pub struct RecoveryCodes {
 }
 
 /// Proves that the authenticator app works, and asks for its codes at every sign-in from now on.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct ConfirmTotp {
     /// What the app shows now.
     #[schemars(length(max = 64))]
@@ -67,7 +67,7 @@ impl Operation for ConfirmTotp {
 }
 
 /// Asks for codes of the authenticator app no more.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct RemoveTotp {}
 impl Operation for RemoveTotp {
     const ROUTE: Route = Route::delete(SERVICE, "/api/auth/totp");
@@ -76,7 +76,7 @@ impl Operation for RemoveTotp {
 }
 
 /// Makes new recovery codes; the old ones work no more.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct MakeRecoveryCodes {}
 impl Operation for MakeRecoveryCodes {
     const ROUTE: Route = post("/api/auth/recovery-codes");
@@ -101,7 +101,7 @@ pub struct AccessToken {
 
 /// Proves once more who the caller is, before something grave: what asks for a recent proof refuses otherwise with
 /// `insufficient_user_authentication` (401). Refresh and resume give tokens that say so too.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct ProveAgain {
     /// The password.
     pub password: Password,

@@ -69,7 +69,7 @@ async fn an_app_that_is_confirmed_is_asked_for_at_every_sign_in() {
         world.clock.advance(STEP);
         let code = app(&setup, world.clock.now());
         let tokens = world.anyone().call(with_otp("camille", &format!("{} {}", &code[..3], &code[3..]))).await.unwrap();
-        let principal = world.gate.verifier.verify(&tokens.access_token).unwrap();
+        let principal = world.verifier.verify(&tokens.access_token).unwrap();
         assert!(principal.second_factor && principal.authenticated == principal.issued);
         // Whoever does not know the password is told nothing of the second factor.
         let wrong = SignIn { otp: Some("123456".into()), ..credential("camille", OTHER_PASSWORD) };
@@ -163,7 +163,7 @@ async fn an_app_that_is_removed_is_asked_for_no_more_and_its_recovery_codes_go_w
         assert_eq!(camille.call(GetSecondFactor {}).await.unwrap().recovery_codes_left, 0);
         let tokens = world.sign_in("camille").await;
         world.as_holder(&tokens).call(WhoAmI {}).await.unwrap();
-        assert!(!world.gate.verifier.verify(&tokens.access_token).unwrap().second_factor);
+        assert!(!world.verifier.verify(&tokens.access_token).unwrap().second_factor);
         let next = camille.call(BeginTotp {}).await.unwrap().0;
         assert_ne!(next.secret, setup.secret);
     }

@@ -187,7 +187,7 @@ async fn proving_again_renews_the_proof_in_the_token_and_in_those_that_follow() 
         let opened = world.anyone().call(OpenBrowserSession::new("camille", password(PASSWORD))).await.unwrap().0;
         let camille = world.anyone().with_token(&opened.access_token);
         let proof = |token: &str| {
-            let principal = world.gate.verifier.verify(token).unwrap();
+            let principal = world.verifier.verify(token).unwrap();
             (principal.authenticated.seconds(), principal.second_factor)
         };
         let began = world.clock.now().seconds();

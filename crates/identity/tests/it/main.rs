@@ -12,7 +12,9 @@ mod signing_in;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aaa::{Caller, Directory, Gate, Hasher, Operation, Password, Problem, Revocation, Transport, Verifier};
+use aaa::{
+    Caller, Credentials, Directory, Gate, Hasher, Operation, Password, Problem, Revocation, Transport, Verifier,
+};
 use axum::Router;
 use bus::{Bus, Relay};
 use contracts::events::{AUTH_REVOKED, Action, LogEvent};
@@ -34,6 +36,7 @@ struct World {
     directory: Directory,
     router: Router,
     gate: Gate,
+    verifier: Verifier,
     relay: Arc<Relay>,
     told: Arc<Mutex<Vec<LogEvent>>>,
     bank: managing::Bank,
@@ -82,12 +85,12 @@ impl World {
         let hasher = Hasher::new(2, chance.clone()).unwrap();
         let identity =
             Identity::new(store.clone(), &key, hasher, directory.clone(), chance.clone(), delivered).unwrap();
-        let gate = Gate { verifier, audit: Arc::new(()), clock: clock.clone(), chance };
-        let router = identity.clone().module(gate.clone()).router;
+        let gate = Gate::new(Credentials::new(ISSUER).bearer(verifier.clone()), Arc::new(()), clock.clone(), chance);
+        let router = identity.clone().module(gate.clone()).unwrap().router;
         directory.set(SERVICE, Transport::in_process(router.clone()));
         let bank = managing::Bank::new(gate.clone());
         directory.set(contracts::bank::SERVICE, Transport::in_process(bank.router()));
-        Self { identity, store, clock, directory, router, gate, relay, told, bank, _database: database }
+        Self { identity, store, clock, directory, router, gate, verifier, relay, told, bank, _database: database }
     }
 
     /// A caller without a token.

@@ -1,6 +1,6 @@
 //! What staff see of people and do to them.
 
-use aaa::{Api, Call};
+use aaa::{Api, Call, Credentials};
 use contracts::bank::{Account, AccountState, ListAccounts};
 use contracts::events::Action;
 use contracts::identity::{ActivateUser, DeleteUser, DisableUser, GetUser, ListUsers, RejectUser, UserState, WhoAmI};
@@ -24,7 +24,7 @@ impl Bank {
     }
 
     pub(crate) fn router(&self) -> Router {
-        Api::new(self.clone(), self.gate.clone()).serve(list_accounts).finish().router
+        Api::new(self.clone(), self.gate.clone()).serve(list_accounts).finish().unwrap().router
     }
 
     fn set_open(&self, owners: &[UserId]) {
@@ -146,8 +146,8 @@ async fn the_last_superuser_stays_even_when_two_act_on_each_other() {
         let deaf = Verifier::new(ISSUER, ISSUER, world.clock.clone());
         deaf.trust(&world.identity.jwks());
         let late = Directory::default();
-        let gate = Gate { verifier: deaf, ..world.gate.clone() };
-        late.set(SERVICE, Transport::in_process(world.identity.clone().module(gate).router));
+        let gate = world.gate.clone().accepting(Credentials::new(ISSUER).bearer(deaf));
+        late.set(SERVICE, Transport::in_process(world.identity.clone().module(gate).unwrap().router));
         late.set(contracts::bank::SERVICE, Transport::in_process(world.bank.router()));
         let tokens = world.sign_in("toor").await;
         one.call(disable(&second)).await.unwrap();

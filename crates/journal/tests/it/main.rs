@@ -8,7 +8,7 @@ mod reading;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aaa::{Caller, Directory, Gate, Principal, Problem, Signer, Transport, Verifier};
+use aaa::{Caller, Credentials, Directory, Gate, Principal, Problem, Signer, Transport, Verifier};
 use bus::Envelope;
 use chassis::{GetTruths, Truth};
 use contracts::Page;
@@ -41,10 +41,15 @@ async fn worlds() -> Vec<World> {
         let verifier = Verifier::new("guichet", "guichet", clock.clone());
         verifier.trust(&signer.jwks());
         let chance = Chance::seeded(1);
-        let gate = Gate { verifier, audit: std::sync::Arc::new(()), clock: clock.clone(), chance: chance.clone() };
+        let gate = Gate::new(
+            Credentials::new("guichet").bearer(verifier),
+            std::sync::Arc::new(()),
+            clock.clone(),
+            chance.clone(),
+        );
         let journal = Journal::new(store.clone());
         let directory = Directory::default();
-        directory.set(SERVICE, Transport::in_process(journal.clone().module(gate).router));
+        directory.set(SERVICE, Transport::in_process(journal.clone().module(gate).unwrap().router));
         let caller = directory.caller();
         worlds.push(World { _database: database, journal, store, signer, caller, clock, chance });
     }

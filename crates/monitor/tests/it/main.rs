@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::{Api, Caller, Directory, Gate, Transport, Verifier};
+use aaa::{Api, Caller, Credentials, Directory, Gate, Transport, Verifier};
 use chassis::{Health as _, Shutdown, common};
 use contracts::monitor::{GetStatus, Health, SERVICE, ServiceStatus, Status, Truth};
 use monitor::Monitor;
@@ -36,7 +36,7 @@ struct World {
 
 fn gate(clock: &Clock) -> Gate {
     let verifier = Verifier::new("guichet", "guichet", clock.clone());
-    Gate { verifier, audit: Arc::new(()), clock: clock.clone(), chance: Chance::seeded(1) }
+    Gate::new(Credentials::new("guichet").bearer(verifier), Arc::new(()), clock.clone(), Chance::seeded(1))
 }
 
 /// A depot and a monitor over it, on every kind of database.
@@ -46,10 +46,10 @@ async fn worlds(services: &[&'static str]) -> Vec<World> {
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
         let store = Store::open(&database.database, &[], clock.clone()).await.unwrap();
         let directory = Directory::default();
-        let depot = common(Api::new(Depot(store), gate(&clock))).finish();
+        let depot = common(Api::new(Depot(store), gate(&clock))).finish().unwrap();
         directory.set("depot", Transport::in_process(depot.router));
         let monitor = Monitor::new(directory.clone(), clock.clone(), services.to_vec());
-        directory.set(SERVICE, Transport::in_process(monitor.clone().module(gate(&clock)).router));
+        directory.set(SERVICE, Transport::in_process(monitor.clone().module(gate(&clock)).unwrap().router));
         worlds.push(World { database, monitor, caller: directory.caller(), directory, clock });
     }
     worlds

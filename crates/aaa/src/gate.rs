@@ -1,0 +1,137 @@
+//! What enforcement needs of the world: credentials, the audit sink, time, chance, and how to know a client's address.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use http::{HeaderMap, HeaderName, header, request::Parts};
+use serde_json::Value;
+use vocabulary::{Chance, Clock};
+
+use crate::audit::Audit;
+use crate::call::Context;
+use crate::credentials::{Credentials, Scheme, authorization};
+use crate::problem::Problem;
+use crate::throttle::Throttle;
+
+/// Finds a call in logs: every answer carries it.
+pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Further members of every problem (RFC 9457 §3.2).
+pub type Extension = fn(&Problem) -> Vec<(&'static str, Value)>;
+
+/// What enforcement needs of the world.
+#[derive(Clone)]
+pub struct Gate {
+    /// Which credentials are accepted.
+    pub credentials: Credentials,
+    /// Where decisions are noted.
+    pub audit: Arc<dyn Audit>,
+    /// The time of decisions.
+    pub clock: Clock,
+    /// Makes trace ids.
+    pub chance: Chance,
+    /// Slows down guessing.
+    pub throttle: Throttle,
+    proxies: u8,
+    extension: Option<Extension>,
+}
+
+impl Gate {
+    /// For a service that clients reach directly.
+    pub fn new(credentials: Credentials, audit: Arc<dyn Audit>, clock: Clock, chance: Chance) -> Self {
+        let throttle = Throttle::new(clock.clone());
+        Self { credentials, audit, clock, chance, throttle, proxies: 0, extension: None }
+    }
+
+    /// The same, with other credentials.
+    #[must_use]
+    pub fn accepting(self, credentials: Credentials) -> Self {
+        Self { credentials, ..self }
+    }
+
+    /// For a service behind so many proxies of one's own: the client's address is the one that the outermost of them
+    /// wrote at the end of `X-Forwarded-For`. What stands before it is the client's own invention.
+    #[must_use]
+    pub fn behind(self, proxies: u8) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// One throttle for several services, so that guessing at one counts at the others.
+    #[must_use]
+    pub fn slowed_by(self, throttle: Throttle) -> Self {
+        Self { throttle, ..self }
+    }
+
+    /// Adds members to every problem, for clients that expect them.
+    #[must_use]
+    pub fn saying(self, extension: Extension) -> Self {
+        Self { extension: Some(extension), ..self }
+    }
+
+    pub(crate) fn extended(&self, problem: Problem) -> Problem {
+        let members = self.extension.map(|extension| extension(&problem)).unwrap_or_default();
+        members.into_iter().fold(problem, |problem, (name, value)| problem.with(name, value))
+    }
+
+    pub(crate) fn context(&self, parts: &Parts) -> Context {
+        let text = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let trace_id =
+            text(&TRACEPARENT).and_then(trace_id_of).unwrap_or_else(|| hex::encode(self.chance.bytes::<16>()));
+        Context {
+            trace_id,
+            token: authorization(&parts.headers, "bearer").map(ToOwned::to_owned),
+            idempotency: None,
+            client: self.client(parts),
+            agent: text(&header::USER_AGENT).map(|agent| agent.chars().take(200).collect()),
+            scheme: None,
+        }
+    }
+
+    /// The client's address. Without the proxies that were promised there is only the connection's.
+    fn client(&self, parts: &Parts) -> Option<String> {
+        let peer = peer(parts).map(|address| address.to_string());
+        let Some(last) = usize::from(self.proxies).checked_sub(1) else { return peer };
+        forwarded(&parts.headers).nth(last).map(|address| address.to_string()).or(peer)
+    }
+}
+
+/// The address of the connection.
+pub(crate) fn peer(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+}
+
+/// The addresses of `X-Forwarded-For`, the last written first, up to the first that is none.
+fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = IpAddr> {
+    let lines: Vec<_> = headers.get_all(FORWARDED).iter().filter_map(|line| line.to_str().ok()).collect();
+    let addresses: Vec<&str> = lines.iter().flat_map(|line| line.split(',')).map(str::trim).collect();
+    addresses.into_iter().rev().map_while(|text| text.parse().ok()).collect::<Vec<IpAddr>>().into_iter()
+}
+
+/// The trace id of a W3C `traceparent` (version 00).
+fn trace_id_of(traceparent: &str) -> Option<String> {
+    let id = traceparent.strip_prefix("00-")?.get(..32)?;
+    let valid = id.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c)) && id.bytes().any(|c| c != b'0');
+    valid.then(|| id.to_owned())
+}
+
+/// Whether a browser may have sent this change for another site: a cookie comes along whoever made the page.
+///
+/// Browsers say so themselves (`Sec-Fetch-Site`, or `Origin` in older ones); what says neither is no browser.
+pub(crate) fn crosses_sites(scheme: Scheme, parts: &Parts) -> bool {
+    if scheme != Scheme::Cookie || parts.method.is_safe() {
+        return false;
+    }
+    let text = |name: &HeaderName| parts.headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match (text(&FETCH_SITE), text(&header::ORIGIN)) {
+        (Some(site), _) => !matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let host = text(&header::HOST).or_else(|| parts.uri.authority().map(http::uri::Authority::as_str));
+            origin.split_once("://").map(|(_, host)| host) != host
+        }
+        (None, None) => false,
+    }
+}

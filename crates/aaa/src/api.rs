@@ -313,6 +313,7 @@ async fn admit<O: Operation>(
         fields,
         client: visit.context.client.as_deref(),
         peer: peer(&visit.parts),
+        now: gate.clock.now(),
         throttle: &gate.throttle,
     };
     let (principal, scheme) = match gate.credentials.identify(only, presented).await {

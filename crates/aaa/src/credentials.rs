@@ -10,13 +10,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use vocabulary::Timestamp;
 
 use crate::digest::{Answer, Digest, DigestSecret};
 use crate::password::Password;
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
-use crate::token::{Readable, Refusal, Verifier};
+use crate::token::{Dpop, Readable, Refusal, Verifier};
 
 /// The kinds of credential, to name them on a route ([`crate::Route::accepts`]).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +113,7 @@ pub struct Credentials {
     realm: Arc<str>,
     people: Option<Arc<dyn People>>,
     ways: Arc<Vec<Way>>,
+    dpop: Dpop,
 }
 
 #[derive(Clone)]
@@ -169,13 +171,20 @@ impl Credentials {
     /// None yet. The realm is what browsers show and what tells one program's credentials from another's.
     pub fn new(realm: &str) -> Self {
         let realm: String = realm.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect();
-        Self { realm: realm.into(), people: None, ways: Arc::default() }
+        Self { realm: realm.into(), people: None, ways: Arc::default(), dpop: Dpop::new() }
     }
 
     /// Who people are: for passwords, and for credentials that only name somebody.
     #[must_use]
     pub fn people(self, people: impl People) -> Self {
         Self { people: Some(Arc::new(people)), ..self }
+    }
+
+    /// The address that clients use (`https://bank.example.org`), which proofs of possession name (RFC 9449). Without it,
+    /// a proof's scheme and host are not compared, only its path.
+    #[must_use]
+    pub fn origin(self, origin: &str) -> Self {
+        Self { dpop: Dpop::at(origin), ..self }
     }
 
     fn accept(mut self, way: Way) -> Self {
@@ -320,6 +329,7 @@ pub(crate) struct Presented<'a> {
     pub(crate) client: Option<&'a str>,
     /// The address of the connection itself.
     pub(crate) peer: Option<IpAddr>,
+    pub(crate) now: Timestamp,
     pub(crate) throttle: &'a Throttle,
 }
 
@@ -341,7 +351,9 @@ impl Credentials {
     async fn try_way(&self, way: &Way, request: &Presented<'_>) -> Result<Option<Arc<Principal>>, Denied> {
         let headers = &request.parts.headers;
         let token = match way {
-            Way::Bearer(tokens) => authorization(headers, "bearer").map(|token| (tokens, token)),
+            Way::Bearer(tokens) => {
+                authorization(headers, "dpop").or_else(|| authorization(headers, "bearer")).map(|token| (tokens, token))
+            }
             Way::Header(name, tokens) => text(headers, name).map(|token| (tokens, token.trim())),
             Way::Cookie(name, tokens) => cookie(headers, name).map(|token| (tokens, token)),
             Way::Prefix(word, tokens) => authorization(headers, word).map(|token| (tokens, token)),
@@ -349,9 +361,26 @@ impl Credentials {
         };
         let Some((tokens, token)) = token else { return Ok(None) };
         match tokens {
-            Tokens::Jwt(verifier) => verifier.verify(token).map(Some).map_err(refused),
+            Tokens::Jwt(verifier) => self.jwt(verifier, token, request).map(Some),
             Tokens::Readable(readable) => self.named(&readable.read(token).map_err(refused)?).await,
         }
+    }
+
+    fn jwt(&self, verifier: &Verifier, token: &str, request: &Presented<'_>) -> Result<Arc<Principal>, Denied> {
+        let principal = verifier.verify(token).map_err(refused)?;
+        let (parts, proof) = (request.parts, text(&request.parts.headers, &DPOP));
+        match (&principal.bound_to, proof) {
+            // Worth nothing without a proof of its key, however it is sent.
+            (Some(_), None) => return Err(invalid("the proof of the token's key is missing")),
+            (Some(key), Some(proof)) => {
+                self.dpop.check(proof, &parts.method, &parts.uri, token, key, request.now).map_err(refused)?;
+            }
+            (None, _) if authorization(&parts.headers, "dpop").is_some() => {
+                return Err(invalid("DPoP with a token that is bound to no key"));
+            }
+            (None, _) => {}
+        }
+        Ok(principal)
     }
 
     /// Credentials that name somebody: the people of the program say who that is.
@@ -440,6 +469,8 @@ impl Presented<'_> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 fn refused(refusal: Refusal) -> Denied {
     match refusal {

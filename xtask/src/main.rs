@@ -4,6 +4,7 @@
 //! what it skips, it says. Knows no rule of the bank.
 
 mod check;
+mod python;
 mod repo;
 mod run;
 mod services;
@@ -36,7 +37,8 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   help                This text.
 
 The servers are private: in a temporary folder, on free ports, TLS 1.3 only with certificates on both sides. They stop
-with the command, however it ends. Needed programs that are missing are installed when root runs this on Debian;
+with the command, however it ends. Programs in Python that the tests compare with go into a virtual environment beside
+what cargo builds. Needed programs that are missing are installed when root runs this on Debian;
 otherwise the command says which they are.
 ";
 

@@ -14,6 +14,11 @@ pub(crate) fn root() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::new("run this as `cargo xtask …`, so that cargo says where the repository is"))
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
+}
+
 /// A file of the repository.
 #[derive(Debug)]
 pub(crate) struct File {

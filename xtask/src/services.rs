@@ -15,7 +15,7 @@ use pki::{Authority, Issued, Request, Usage};
 use vocabulary::{Chance, Clock};
 
 use crate::run::{Failure, cargo, output, run, section};
-use crate::{repo, tools};
+use crate::{python, repo, tools};
 
 /// The role of the tests, owner of the private server. A client certificate with this common name opens it.
 const ROLE: &str = "guichet_test";
@@ -41,9 +41,11 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
         run(cargo(&root).args(["build", "--workspace", "--locked"]))?;
         test.arg("--workspace");
     }
+    let python = python::ensure()?;
     let services = Services::start()?;
     section("Test");
-    let outcome = run(test.args(args).envs(services.environment()).envs(extra.iter().copied()));
+    let test = test.args(args).envs(services.environment()).env(python::VARIABLE, python);
+    let outcome = run(test.envs(extra.iter().copied()));
     services.stop()?;
     outcome
 }
@@ -83,8 +85,9 @@ pub(crate) fn with_command(args: &[String]) -> Result<(), Failure> {
         return Err(Failure::usage("`services` needs a command to run"));
     };
     tools::ensure()?;
+    let python = python::ensure()?;
     let services = Services::start()?;
-    let outcome = run(Command::new(program).args(rest).envs(services.environment()));
+    let outcome = run(Command::new(program).args(rest).envs(services.environment()).env(python::VARIABLE, python));
     services.stop()?;
     outcome
 }

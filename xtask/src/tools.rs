@@ -19,6 +19,7 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["certutil"], package: "libnss3-tools" },
     Tool { programs: &["node"], package: "nodejs" },
     Tool { programs: &["npm"], package: "npm" },
+    Tool { programs: &["python3"], package: "python3-venv" },
 ];
 
 /// Makes sure that everything is there.
@@ -78,5 +79,9 @@ fn find(tool: &Tool) -> Option<PathBuf> {
     if tool.package == "postgresql" {
         return postgres_bin().ok();
     }
-    tool.programs.iter().find_map(|program| on_path(program))
+    let found = tool.programs.iter().find_map(|program| on_path(program))?;
+    // Debian's python3 comes without what makes virtual environments.
+    let whole =
+        tool.package != "python3-venv" || output(Command::new(&found).args(["-c", "import ensurepip, venv"])).is_ok();
+    whole.then_some(found)
 }

@@ -103,6 +103,14 @@ actions! {
     SteppedUp = "STEP_UP",
     /// Somebody who is signed in gave a wrong password or code.
     StepUpFailed = "STEP_UP_FAILED",
+    /// Somebody who knows the password says that the second factor is lost.
+    FactorResetAsked = "FACTOR_RESET_ASKED",
+    /// An agent proposed to remove somebody's lost second factor.
+    FactorResetProposed = "FACTOR_RESET_PROPOSED",
+    /// Another agent approved it: the second factor is removed.
+    FactorResetApproved = "FACTOR_RESET_APPROVED",
+    /// Another agent refused it.
+    FactorResetRejected = "FACTOR_RESET_REJECTED",
     /// Somebody set up an authenticator app.
     TotpEnabled = "TOTP_ENABLED",
     /// Somebody removed their authenticator app.

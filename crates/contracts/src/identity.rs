@@ -9,8 +9,10 @@ use crate::roles::{Role, Staff, Superusers};
 use crate::{Cursor, Limit, Page};
 
 mod factors;
+mod resets;
 
 pub use factors::*;
+pub use resets::*;
 
 /// The service's name.
 pub const SERVICE: &str = "identity";

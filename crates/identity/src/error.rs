@@ -62,6 +62,15 @@ pub enum Error {
     /// No authenticator app is being set up.
     #[error("no authenticator app is being set up")]
     TotpNotBegun,
+    /// The person has no second factor to be removed.
+    #[error("no second factor to be removed")]
+    NothingToReset,
+    /// A reset of this person waits already.
+    #[error("a reset is open already")]
+    ResetOpen,
+    /// Four eyes.
+    #[error("{0}")]
+    NotYours(&'static str),
     /// Recovery codes stand in for a second factor, and there is none.
     #[error("no second factor")]
     NoSecondFactor,
@@ -138,6 +147,14 @@ impl From<Error> for Problem {
             Error::TotpNotBegun => {
                 Self::conflict("totp-not-begun", "No authenticator app is being set up. Begin with that.")
             }
+            Error::NothingToReset => {
+                Self::conflict("no-second-factor", "This person has no second factor that could be removed.")
+            }
+            Error::ResetOpen => Self::conflict(
+                "reset-open",
+                "A reset of this person's second factor is proposed already; a colleague decides it.",
+            ),
+            Error::NotYours(words) => Self::forbidden(words),
             Error::NoSecondFactor => Self::conflict(
                 "no-second-factor",
                 "Recovery codes stand in for a second factor. Set up an authenticator app first.",

@@ -137,6 +137,15 @@ impl Events<'_> {
         LogEvent { level: Level::Warning, ..self.own(Action::StepUpFailed, person, message) }
     }
 
+    pub(crate) fn factor_reset_asked(&self, person: &Person) -> LogEvent {
+        let message =
+            format!("Somebody who knows the password of {} says that the second factor is lost.", person.login);
+        LogEvent {
+            subject: Some(person.clone()),
+            ..self.event(Action::FactorResetAsked, Audience::Members, Level::Warning, message)
+        }
+    }
+
     pub(crate) fn totp_enabled(&self, person: &Person) -> LogEvent {
         self.own(Action::TotpEnabled, person, format!("{} set up an authenticator app.", person.login))
     }

@@ -31,9 +31,10 @@ pub(crate) async fn get_second_factor(
     call: Call<GetSecondFactor, Identity>,
 ) -> Result<SecondFactor, Error> {
     let mut tx = identity.store.read().await?;
-    let totp = rows::totp(&mut tx, call.by().id).await?;
+    let totp_since = rows::totp(&mut tx, call.by().id).await?.and_then(|totp| totp.confirmed_at);
     Ok(SecondFactor {
-        totp_since: totp.and_then(|totp| totp.confirmed_at),
+        totp_since,
+        enrol_again: totp_since.is_none() && rows::was_reset(&mut tx, call.by().id).await?,
         recovery_codes_left: rows::count_recovery_codes(&mut tx, call.by().id).await?,
     })
 }

@@ -9,6 +9,7 @@
 mod attempts;
 mod error;
 mod events;
+mod factor_reset;
 mod factors;
 mod management;
 mod person;

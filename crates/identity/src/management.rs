@@ -96,7 +96,7 @@ struct Change<'a> {
     reason: Option<&'a Reason>,
 }
 
-fn actor(by: &Principal) -> events::Person {
+pub(crate) fn actor(by: &Principal) -> events::Person {
     events::Person { id: by.id, login: by.login.clone() }
 }
 

@@ -71,6 +71,21 @@ pub(crate) async fn prove_again(identity: Identity, call: Call<ProveAgain, Ident
     })
 }
 
+/// A login and a password that were looked at. The person is locked in the transaction that goes on, and so is the
+/// counter of their failures.
+pub(crate) struct Checked {
+    pub(crate) tx: Transaction,
+    /// Whose login it is, whether the password is right or not.
+    found: Option<Person>,
+    fit: Fit,
+    /// The person, when they may sign in as far as their password goes.
+    pub(crate) verdict: Result<Person, Refusal>,
+    counter: Counter,
+    account: Counter,
+    attempts: Attempts,
+    device: Option<[u8; 32]>,
+}
+
 /// A signed-in person whose password was looked at once more, locked in the transaction that goes on.
 pub(crate) struct Again {
     pub(crate) tx: Transaction,
@@ -92,37 +107,21 @@ fn verdict(found: Option<&Person>, fits: bool, now: Option<&Person>) -> Result<P
 impl Identity {
     /// Who signs in, or the one refusal.
     pub(crate) async fn prove(&self, credential: Credential, context: &Context) -> Result<Proven, Error> {
-        let Credential { login: typed, password, otp, device } = credential;
-        let device = hash_of(device.as_deref().unwrap_or_default());
-        let login: Option<Login> = typed.parse().ok();
-
-        let mut tx = self.store.read().await?;
-        let found = rows::person_by_login(&mut tx, login.as_ref()).await?;
-        let owner = rows::owner_of_device(&mut tx, device).await?;
-        let device = owner.filter(|owner| found.as_ref().is_some_and(|it| it.id == *owner)).map(|_| device);
-        let account = Counter::login(&self.attempts_pepper, &typed);
-        let counter = device.map_or(account, |device| Counter::device(&self.attempts_pepper, &device));
-        self.admit(&mut tx, &counter).await?;
-        drop(tx);
-
-        let stored = found.as_ref().map(|person| person.password.clone());
-        let fit = self.hasher.verify(password, stored).await?;
-
+        let Credential { login, password, otp, device } = credential;
         let events = self.events(Some(&context.trace_id));
-        let mut tx = self.store.begin().await?;
-        let locked = rows::lock(&mut tx, found.as_ref().map(|person| person.id)).await?;
-        let attempts = self.admit_locked(&mut tx, &counter, locked.as_ref().map(|person| person.id)).await?;
-        let proven = match verdict(found.as_ref(), fit.is_right(), locked.as_ref()) {
-            Ok(person) => match self.second_factor(&mut tx, &person, otp.as_deref(), &events).await? {
-                Second::NotAsked => Ok((person, Proof::Password)),
-                Second::Given => Ok((person, Proof::Code)),
+        let mut checked = self.check_password(&login, password, device.as_deref()).await?;
+        let proven = match &checked.verdict {
+            Ok(person) => match self.second_factor(&mut checked.tx, person, otp.as_deref(), &events).await? {
+                Second::NotAsked => Ok((person.clone(), Proof::Password)),
+                Second::Given => Ok((person.clone(), Proof::Code)),
                 Second::Missing => return Err(Error::SecondFactorRequired),
                 Second::Wrong => Err("wrong-code"),
             },
-            Err(reason) => Err(reason),
+            Err(reason) => Err(*reason),
         };
         match proven {
             Ok((mut person, proof)) => {
+                let Checked { mut tx, fit, counter, account, device, .. } = checked;
                 if let Fit::Outdated(better) = fit {
                     rows::set_password(&mut tx, person.id, &better).await?;
                     person.password = better;
@@ -132,13 +131,48 @@ impl Identity {
                 Ok(Proven { tx, person, proof, device })
             }
             Err(reason) => {
-                let named = found.as_ref().map(Person::named);
-                tell(&mut tx, &events.login_failed(named.as_ref(), reason))?;
-                self.count_failure(&mut tx, &counter, attempts, found.as_ref(), &events).await?;
-                tx.commit().await?;
+                self.refuse(checked, reason, &events).await?;
                 Err(Error::SignInRefused(reason))
             }
         }
+    }
+
+    /// Counts and tells a refusal.
+    pub(crate) async fn refuse(&self, checked: Checked, reason: Refusal, events: &Events<'_>) -> Result<(), Error> {
+        let Checked { mut tx, found, counter, attempts, .. } = checked;
+        let named = found.as_ref().map(Person::named);
+        tell(&mut tx, &events.login_failed(named.as_ref(), reason))?;
+        self.count_failure(&mut tx, &counter, attempts, found.as_ref(), events).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Looks at a login and a password, with the same work whatever is right.
+    pub(crate) async fn check_password(
+        &self,
+        typed: &str,
+        password: Password,
+        device: Option<&str>,
+    ) -> Result<Checked, Error> {
+        let device = hash_of(device.unwrap_or_default());
+        let login: Option<Login> = typed.parse().ok();
+
+        let mut tx = self.store.read().await?;
+        let found = rows::person_by_login(&mut tx, login.as_ref()).await?;
+        let owner = rows::owner_of_device(&mut tx, device).await?;
+        let device = owner.filter(|owner| found.as_ref().is_some_and(|it| it.id == *owner)).map(|_| device);
+        let account = Counter::login(&self.attempts_pepper, typed);
+        let counter = device.map_or(account, |device| Counter::device(&self.attempts_pepper, &device));
+        self.admit(&mut tx, &counter).await?;
+        drop(tx);
+
+        let stored = found.as_ref().map(|person| person.password.clone());
+        let fit = self.hasher.verify(password, stored).await?;
+
+        let mut tx = self.store.begin().await?;
+        let locked = rows::lock(&mut tx, found.as_ref().map(|person| person.id)).await?;
+        let attempts = self.admit_locked(&mut tx, &counter, locked.as_ref().map(|person| person.id)).await?;
+        let verdict = verdict(found.as_ref(), fit.is_right(), locked.as_ref());
+        Ok(Checked { tx, found, fit, verdict, counter, account, attempts, device })
     }
 
     /// Looks at the password of somebody who is signed in. Their session has a counter of its own.

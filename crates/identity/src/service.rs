@@ -86,6 +86,7 @@ impl Identity {
     pub async fn forget_ended(&self) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         rows::forget(&mut tx, self.clock().now()).await?;
+        rows::expire_resets(&mut tx, self.clock().now()).await?;
         Ok(tx.commit().await?)
     }
 }
@@ -183,7 +184,7 @@ pub fn operations() -> Vec<Entry> {
 }
 
 fn mount(api: Api<Identity>) -> Api<Identity> {
-    use crate::{factors, management, profile, proof, registration, sign_in};
+    use crate::{factor_reset, factors, management, profile, proof, registration, sign_in};
     api.serve(registration::register)
         .serve(registration::create_agent)
         .serve(sign_in::sign_in)
@@ -204,6 +205,11 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(factors::confirm_totp)
         .serve(factors::remove_totp)
         .serve(factors::make_recovery_codes)
+        .serve(factor_reset::ask_factor_reset)
+        .serve(factor_reset::propose_factor_reset)
+        .serve(factor_reset::list_factor_resets)
+        .serve(factor_reset::approve_factor_reset)
+        .serve(factor_reset::reject_factor_reset)
         .serve(management::list_users)
         .serve(management::get_user)
         .serve(management::activate_user)
@@ -250,13 +256,15 @@ impl Health for Identity {
             let mut tx = self.store.read().await?;
             let stray = rows::count_sessions_of_inactive(&mut tx).await?;
             let superusers = rows::count_active_superusers(&mut tx).await?;
-            Ok::<_, StoreError>((stray, superusers))
+            let unwitnessed = rows::count_unwitnessed_resets(&mut tx).await?;
+            Ok::<_, StoreError>((stray, superusers, unwitnessed))
         };
         // What cannot be counted is not known to hold.
-        let (stray, superusers) = counted.await.unwrap_or((1, 0));
+        let (stray, superusers, unwitnessed) = counted.await.unwrap_or((1, 0, 1));
         vec![
             Truth::new("every session belongs to an active person", stray == 0),
             Truth::new("at least one superuser can sign in", superusers > 0),
+            Truth::new("nobody removed a second factor alone", unwitnessed == 0),
         ]
     }
 }

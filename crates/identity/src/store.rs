@@ -13,9 +13,11 @@ use crate::session::{Kind, Proof, Session};
 
 mod attempts;
 mod factors;
+mod resets;
 
 pub(crate) use attempts::*;
 pub(crate) use factors::*;
+pub(crate) use resets::*;
 
 /// The tables of this service.
 pub const MIGRATIONS: &[Migration] = &[
@@ -32,12 +34,18 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0003_attempts.sql",
         "sql/migrations/postgres/0003_attempts.sql"
     ),
+    store::migration!(
+        4,
+        "factor_resets",
+        "sql/migrations/sqlite/0004_factor_resets.sql",
+        "sql/migrations/postgres/0004_factor_resets.sql"
+    ),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
 /// Every query of this service, for the test that prepares them all.
-pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS];
+pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS];
 
 const ADD_PERSON: Query<Affected> = Query::find(PEOPLE, "add_person");
 const GET_PERSON: Query<Optional> = Query::find(PEOPLE, "get_person");

@@ -14,6 +14,8 @@ pub struct SecondFactor {
     pub totp_since: Option<Timestamp>,
     /// How many recovery codes are left.
     pub recovery_codes_left: u32,
+    /// A lost second factor was removed and no new one is set up: to be done soon.
+    pub enrol_again: bool,
 }
 
 /// What the caller has besides their password.

@@ -6,6 +6,7 @@ mod factors;
 mod limits;
 mod managing;
 mod registering;
+mod resetting;
 mod sessions;
 mod signing_in;
 
@@ -194,5 +195,5 @@ async fn every_query_is_valid_on_every_database() {
 #[test]
 fn every_declared_operation_is_served() {
     let served: Vec<&str> = identity::operations().iter().map(|entry| entry.operation).collect();
-    assert_eq!(served.len(), 27, "{served:?}");
+    assert_eq!(served.len(), 32, "{served:?}");
 }

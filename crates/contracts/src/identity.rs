@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::{Email, Login, PersonName, Reason, SessionId, Timestamp, UserId};
 
-use crate::roles::{Role, Staff, Superusers};
+use crate::roles::{Recently, Role, Staff, Superusers};
 use crate::{Cursor, Limit, Page};
 
 mod factors;
@@ -207,7 +207,7 @@ pub struct ChangePassword {
 }
 impl Operation for ChangePassword {
     const ROUTE: Route = post("/api/auth/password");
-    type Policy = Signed;
+    type Policy = Recently;
     type Reply = Done;
 }
 

@@ -1,6 +1,8 @@
 //! The three roles, as groups that policies name.
 
-use aaa::{AnyOf, Group, In};
+use std::time::Duration;
+
+use aaa::{AnyOf, Freshness, Group, In, Signed, StepUp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,5 +58,12 @@ roles! {
 pub type Agents = In<Agent>;
 /// Only superusers.
 pub type Superusers = In<Superuser>;
+/// Proved who they are a short while ago: for what a thief of a session must not do.
+pub struct Recent;
+impl Freshness for Recent {
+    const WITHIN: Option<Duration> = Some(Duration::from_mins(15));
+}
+/// Anyone who signed in, or proved once more who they are, a short while ago.
+pub type Recently = StepUp<Signed, Recent>;
 /// Agents and superusers.
 pub type Staff = AnyOf<(Agent, Superuser)>;

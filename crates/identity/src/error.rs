@@ -47,6 +47,9 @@ pub enum Error {
     /// Too many failures in a row.
     #[error("too many tries")]
     TooManyTries(Duration),
+    /// Too many tries from one address.
+    #[error("{0}")]
+    Throttled(Problem),
     /// Somebody who is signed in gave a wrong password or code.
     #[error("the password or the code is wrong")]
     ProofRefused,
@@ -125,7 +128,8 @@ impl From<Error> for Problem {
             Error::Hash(error) => error.into(),
             Error::SignInRefused(_) => Self::sign_in_refused(),
             Error::SecondFactorRequired => Self::second_factor_required(),
-            Error::TooManyTries(wait) => too_many_tries(wait),
+            Error::TooManyTries(wait) => Self::too_many(wait),
+            Error::Throttled(problem) => problem,
             Error::ProofRefused => Self::refused(
                 "proof-refused",
                 "The password or the code is wrong. A code works once: wait for the next one.",
@@ -196,12 +200,4 @@ impl From<Error> for Problem {
             Error::Fault { field, words } => Self::fault(field, words),
         }
     }
-}
-
-/// 429, the same for every reason.
-fn too_many_tries(wait: Duration) -> Problem {
-    let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-tries")
-        .detail(format!("There were too many tries. Please wait {seconds} s before the next one."))
-        .retry_after(seconds)
 }

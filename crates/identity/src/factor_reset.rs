@@ -28,12 +28,13 @@ pub(crate) async fn ask_factor_reset(identity: Identity, call: Call<AskFactorRes
     let AskFactorReset { login, password } = call.request;
     let events = identity.events(Some(&call.context.trace_id));
     // Counted as a sign-in is, and never cleared here: whoever knows the password must not buy guesses at the code.
-    let mut checked = identity.check_password(&login, password, None).await?;
+    identity.throttle.count_address(call.context.client.as_deref());
+    let mut checked = identity.check_password(&login, password, None, &call.context).await?;
     let asks = match &checked.verdict {
         Ok(person) => Identity::has_second_factor(&mut checked.tx, person).await?.then(|| person.clone()),
         Err(reason) => {
             let reason = *reason;
-            identity.refuse(checked, reason, &events).await?;
+            identity.refuse(checked, reason, &call.context).await?;
             return Ok(Done);
         }
     };

@@ -109,7 +109,7 @@ impl Identity {
     pub(crate) async fn prove(&self, credential: Credential, context: &Context) -> Result<Proven, Error> {
         let Credential { login, password, otp, device } = credential;
         let events = self.events(Some(&context.trace_id));
-        let mut checked = self.check_password(&login, password, device.as_deref()).await?;
+        let mut checked = self.check_password(&login, password, device.as_deref(), context).await?;
         let proven = match &checked.verdict {
             Ok(person) => match self.second_factor(&mut checked.tx, person, otp.as_deref(), &events).await? {
                 Second::NotAsked => Ok((person.clone(), Proof::Password)),
@@ -131,18 +131,20 @@ impl Identity {
                 Ok(Proven { tx, person, proof, device })
             }
             Err(reason) => {
-                self.refuse(checked, reason, &events).await?;
+                self.refuse(checked, reason, context).await?;
                 Err(Error::SignInRefused(reason))
             }
         }
     }
 
     /// Counts and tells a refusal.
-    pub(crate) async fn refuse(&self, checked: Checked, reason: Refusal, events: &Events<'_>) -> Result<(), Error> {
+    pub(crate) async fn refuse(&self, checked: Checked, reason: Refusal, context: &Context) -> Result<(), Error> {
+        self.throttle.count_address(context.client.as_deref());
+        let events = self.events(Some(&context.trace_id));
         let Checked { mut tx, found, counter, attempts, .. } = checked;
         let named = found.as_ref().map(Person::named);
         tell(&mut tx, &events.login_failed(named.as_ref(), reason))?;
-        self.count_failure(&mut tx, &counter, attempts, found.as_ref(), events).await?;
+        self.count_failure(&mut tx, &counter, attempts, found.as_ref(), &events).await?;
         Ok(tx.commit().await?)
     }
 
@@ -152,7 +154,10 @@ impl Identity {
         typed: &str,
         password: Password,
         device: Option<&str>,
+        context: &Context,
     ) -> Result<Checked, Error> {
+        let client = context.client.as_deref();
+        self.throttle.admit_address(client).map_err(Error::Throttled)?;
         let device = hash_of(device.unwrap_or_default());
         let login: Option<Login> = typed.parse().ok();
 

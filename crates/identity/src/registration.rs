@@ -29,6 +29,9 @@ pub struct NewPerson {
 }
 
 pub(crate) async fn register(identity: Identity, call: Call<Register, Identity>) -> Result<Created<User>, Error> {
+    // Whether a login is taken is told, so that another one can be chosen: not to those who ask for many.
+    identity.throttle.admit_address(call.context.client.as_deref()).map_err(Error::Throttled)?;
+    identity.throttle.count_address(call.context.client.as_deref());
     let request = call.request;
     let new = NewPerson {
         login: request.login,

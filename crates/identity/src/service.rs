@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aaa::{
     Api, Directory, Entry, Gate, Guard, Hasher, IdempotencyKey, Jwks, Misconfigured, Module, Principal, Problem,
-    Revocation, Signer, Verdict,
+    Revocation, Signer, Throttle, Verdict,
 };
 use chassis::{Health, Truth};
 use contracts::events::{AUTH_REVOKED, LogEvent};
@@ -47,6 +47,8 @@ pub struct Identity {
     pepper: [u8; 32],
     pub(crate) attempts_pepper: [u8; 32],
     pub(crate) vault: Arc<Vault>,
+    /// Slows down whoever fails often from one address.
+    pub(crate) throttle: Throttle,
 }
 
 impl Identity {
@@ -61,14 +63,17 @@ impl Identity {
         delivered: Delivered,
     ) -> Result<Self, Error> {
         let (signer, pepper) = (Arc::new(key.signer()?), key.derived("idempotency"));
+        let throttle = Throttle::new(store.clock().clone());
         let attempts_pepper = key.derived("attempts");
         let vault = Arc::new(Vault::new(&key.derived("totp"))?);
-        Ok(Self { store, signer, hasher, directory, chance, delivered, pepper, attempts_pepper, vault })
+        Ok(Self { store, signer, hasher, directory, chance, delivered, pepper, attempts_pepper, vault, throttle })
     }
 
     /// The service with its policies enforced, ready to be served.
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
-        mount(chassis::common(Api::new(self, gate))).finish()
+        // One throttle for all services: guessing at one counts at the others.
+        let shared = Self { throttle: gate.throttle.clone(), ..self };
+        mount(chassis::common(Api::new(shared, gate))).finish()
     }
 
     /// The keys that verify access tokens: for the verifiers of this process.

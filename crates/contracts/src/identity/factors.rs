@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
 
 use super::{SERVICE, get, post};
+use crate::roles::Recently;
 
 /// What the caller has besides their password.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -44,7 +45,7 @@ pub struct TotpSetup {
 pub struct BeginTotp {}
 impl Operation for BeginTotp {
     const ROUTE: Route = post("/api/auth/totp");
-    type Policy = Signed;
+    type Policy = Recently;
     type Reply = Created<TotpSetup>;
 }
 
@@ -73,7 +74,7 @@ impl Operation for ConfirmTotp {
 pub struct RemoveTotp {}
 impl Operation for RemoveTotp {
     const ROUTE: Route = Route::delete(SERVICE, "/api/auth/totp");
-    type Policy = Signed;
+    type Policy = Recently;
     type Reply = Done;
 }
 
@@ -82,7 +83,7 @@ impl Operation for RemoveTotp {
 pub struct MakeRecoveryCodes {}
 impl Operation for MakeRecoveryCodes {
     const ROUTE: Route = post("/api/auth/recovery-codes");
-    type Policy = Signed;
+    type Policy = Recently;
     type Reply = RecoveryCodes;
 }
 

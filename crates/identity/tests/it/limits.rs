@@ -2,6 +2,7 @@
 //! browser is known.
 
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use contracts::events::{Action, Audience};
 use contracts::identity::{BrowserSession, ChangePassword, OpenBrowserSession, ProveAgain, UnlockUser, WhoAmI};
 use contracts::roles::Role;
@@ -24,6 +25,14 @@ async fn fail(world: &World, login: &str, times: usize) {
 
 async fn waits(world: &World, sign_in: SignIn) -> bool {
     is(&refused(&world.anyone(), sign_in).await, 429, "too-many-tries")
+}
+
+/// The status of an answer to a call from this address.
+async fn from(world: &World, address: &str, path: &str, body: serde_json::Value) -> u16 {
+    let peer: std::net::SocketAddr = (address.parse::<std::net::IpAddr>().unwrap(), 4000).into();
+    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json").extension(ConnectInfo(peer));
+    let response = world.router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+    response.status().as_u16()
 }
 
 /// The whole answer but for the trace id.
@@ -225,5 +234,58 @@ async fn whoever_holds_a_session_cannot_guess_its_password_nor_shut_its_person_o
         let change = ChangePassword { old_password: password(PASSWORD), new_password: password(OTHER_PASSWORD) };
         assert!(is(&refused(&thief, change).await, 429, "too-many-tries"));
         world.sign_in("camille").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_tries_many_names_waits_and_an_own_account_buys_no_further_tries() {
+    for world in worlds().await {
+        world.person("mallory", Role::Member).await;
+        let sign_in = |login: &str, typed: &str| serde_json::json!({ "login": login, "password": typed });
+        let (mut refused, mut waited) = (0, false);
+        for number in 0..40 {
+            let name = format!("person{number}");
+            match from(&world, &format!("2001:db8::{number:x}"), "/api/auth/login", sign_in(&name, PASSWORD)).await {
+                401 => refused += 1,
+                429 => waited = true,
+                other => panic!("{other}"),
+            }
+            if !waited && number % 10 == 0 {
+                let own = from(&world, "2001:db8::1", "/api/auth/login", sign_in("mallory", PASSWORD)).await;
+                assert_eq!(own, 200, "their own account");
+            }
+        }
+        assert_eq!((refused, waited), (30, true), "one IPv6 network is one address");
+        assert_eq!(from(&world, "192.0.2.7", "/api/auth/login", sign_in("mallory", PASSWORD)).await, 200);
+        // Nor does it find out there which logins are taken.
+        let registration = serde_json::to_value(registration("mallory")).unwrap();
+        assert_eq!(from(&world, "2001:db8::2", "/api/auth/register", registration.clone()).await, 429);
+        assert_eq!(from(&world, "192.0.2.7", "/api/auth/register", registration).await, 409);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_thief_of_a_session_must_not_do_asks_for_a_recent_proof() {
+    use contracts::identity::{BeginTotp, MakeRecoveryCodes, RemoveTotp};
+    for world in worlds().await {
+        world.person("camille", Role::Member).await;
+        let first = world.sign_in("camille").await;
+        world.clock.advance(Duration::from_mins(16));
+        let refresh = contracts::identity::Refresh { refresh_token: first.refresh_token };
+        let old = world.as_holder(&world.anyone().call(refresh).await.unwrap());
+        let change = || ChangePassword { old_password: password(PASSWORD), new_password: password(OTHER_PASSWORD) };
+        for refused in [
+            refused(&old, BeginTotp {}).await,
+            refused(&old, RemoveTotp {}).await,
+            refused(&old, MakeRecoveryCodes {}).await,
+            refused(&old, change()).await,
+        ] {
+            assert!(is(&refused, 401, "step-up-required"), "{refused:?}");
+        }
+        old.call(WhoAmI {}).await.unwrap();
+        let again = old.call(ProveAgain { password: password(PASSWORD), otp: None }).await.unwrap();
+        let fresh = world.anyone().with_token(&again.access_token);
+        fresh.call(BeginTotp {}).await.unwrap();
+        fresh.call(change()).await.unwrap();
     }
 }

@@ -33,6 +33,23 @@ pub(crate) enum Command {
     /// People, from the command line
     #[command(subcommand)]
     Users(Users),
+    /// The keys that sign access tokens
+    #[command(subcommand)]
+    Keys(Keys),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Keys {
+    /// Make the next signing key; the bank must not be running on the same data directory
+    ///
+    /// The next key is published for a day before it signs. A running bank does the same by itself every 30 days.
+    Rotate {
+        #[command(flatten)]
+        place: Place,
+        /// Trust no other key any more, from now on: everybody signs in again. For keys that somebody may have read
+        #[arg(long)]
+        revoke: bool,
+    },
 }
 
 /// Where a bank keeps its data: the same for every command.
@@ -72,6 +89,31 @@ pub(crate) struct Up {
 pub(crate) enum Users {
     /// Create a person who may sign in at once; the bank must not be running on the same data directory
     Create(CreateUser),
+    /// Create people from a file; the bank must not be running on the same data directory
+    #[command(after_help = "\
+The file has one person per line, comma-separated: login, password or hash, role; then, if there are any, e-mail, first name and
+last name. A first line that begins with `login` names the columns instead. Roles: member, agent, superuser; or whether they are
+an administrator: TRUE or FALSE. Hashes: Argon2, bcrypt, Django's pbkdf2_sha256$, Werkzeug's scrypt: and pbkdf2:sha256; they are
+replaced by better ones at the first sign-in. Lines that are empty or begin with # are left out.")]
+    Import(ImportUsers),
+}
+
+#[derive(Args)]
+pub(crate) struct ImportUsers {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The file; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Check everything, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Add the good lines though others are bad
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
+    /// Report as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

@@ -48,6 +48,7 @@ pub struct House {
     pub router: Router,
     /// People; also used by the command line.
     pub identity: Identity,
+    verifier: Verifier,
     /// The audit logs, one for each store.
     audits: Vec<AuditLog>,
     stores: Vec<(&'static str, Store)>,
@@ -74,7 +75,8 @@ impl House {
         let money = open(contracts::bank::SERVICE, bank::MIGRATIONS).await?;
         let memory = open(contracts::journal::SERVICE, journal::MIGRATIONS).await?;
 
-        let key = SigningKey::open_or_create(&key, &chance).map_err(|error| Failure::Settings(error.to_string()))?;
+        let key =
+            SigningKey::open_or_create(&key, &clock, &chance).map_err(|error| Failure::Settings(error.to_string()))?;
         let hasher =
             Hasher::new(HASHES_AT_ONCE, chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
         let (bus, directory) = (Bus::in_process(), Directory::default());
@@ -101,7 +103,7 @@ impl House {
             (contracts::journal::SERVICE, memory),
         ];
         let audits: Vec<_> = stores.iter().map(|(_, store)| AuditLog::start(store.clone(), chance.clone())).collect();
-        let credentials = Credentials::new(identity::ISSUER).bearer(verifier);
+        let credentials = Credentials::new(identity::ISSUER).bearer(verifier.clone());
         let throttle = Throttle::new(clock.clone());
         let gate = |audit: Arc<dyn aaa::Audit>| {
             Gate::new(credentials.clone(), audit, clock.clone(), chance.clone()).slowed_by(throttle.clone())
@@ -121,7 +123,7 @@ impl House {
             gate(Arc::new(())),
             Web::new(directory.clone(), clock.clone(), chance.clone()),
         )?;
-        Ok(Self { directory, router, identity, audits, stores, relays, bank, monitor })
+        Ok(Self { directory, router, identity, verifier, audits, stores, relays, bank, monitor })
     }
 
     /// Begins what runs by itself until `shutdown`: the monitor's rounds, requests that expire, sessions that ended.
@@ -129,6 +131,7 @@ impl House {
         self.monitor.check_now().await;
         tokio::spawn(self.monitor.clone().watch(shutdown.clone()));
         let (bank, identity, shutdown) = (self.bank.clone(), self.identity.clone(), shutdown.clone());
+        let verifier = self.verifier.clone();
         tokio::spawn(async move {
             let mut rounds = tokio::time::interval(CLEANING);
             loop {
@@ -141,6 +144,11 @@ impl House {
                 }
                 if let Err(error) = identity.forget_ended().await {
                     tracing::warn!(error = %aaa::Problem::from(error), "ended sessions could not be forgotten");
+                }
+                match identity.rotate_key_if_due() {
+                    Ok(true) => verifier.trust(&identity.jwks()),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, "the next signing key could not be made"),
                 }
             }
         });

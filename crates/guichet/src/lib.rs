@@ -8,6 +8,8 @@ mod data_dir;
 mod demo;
 mod failure;
 mod house;
+mod import;
+mod keys;
 mod settings;
 mod up;
 mod users;
@@ -18,7 +20,7 @@ pub use failure::Failure;
 pub use house::{House, Plan, openapi, operations, signing_key};
 pub use settings::{Databases, Settings};
 
-use cli::{Cli, Command, Users};
+use cli::{Cli, Command, Keys, Users};
 
 /// Runs the command line of this process.
 pub async fn run() -> Result<(), Failure> {
@@ -28,6 +30,8 @@ pub async fn run() -> Result<(), Failure> {
         Command::Routes { json: true } => say_json(&operations()),
         Command::Openapi => say_json(&openapi()),
         Command::Users(Users::Create(arguments)) => users::create(arguments).await,
+        Command::Users(Users::Import(arguments)) => import::users(arguments).await,
+        Command::Keys(Keys::Rotate { place, revoke }) => keys::rotate(&place, revoke),
     }
 }
 

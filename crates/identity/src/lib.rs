@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod factor_reset;
 mod factors;
+mod import;
 mod management;
 mod person;
 mod profile;
@@ -25,6 +26,7 @@ mod strength;
 mod totp;
 
 pub use error::Error;
+pub use import::{Given, Import};
 pub use registration::NewPerson;
 pub use service::{Delivered, Identity, delivered_at_once, operations};
 pub use signing_key::{SigningKey, SigningKeyError};

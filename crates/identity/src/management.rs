@@ -169,6 +169,6 @@ impl Identity {
             bound_to: None,
             ..by.clone()
         };
-        self.signer.sign(&self.signer.claims(&as_agent)).map_err(Error::internal)
+        self.signer().sign(&self.signer().claims(&as_agent)).map_err(Error::internal)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use aaa::{
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::person::{self, Person};
 use crate::session::REMEMBERED;
-use crate::signing_key::SigningKey;
+use crate::signing_key::{SigningKey, SigningKeyError};
 use crate::store as rows;
 use crate::totp::Vault;
 
@@ -39,7 +39,7 @@ const DELIVERY: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Identity {
     pub(crate) store: Store,
-    pub(crate) signer: Arc<Signer>,
+    keys: Arc<RwLock<SigningKey>>,
     pub(crate) hasher: Hasher,
     pub(crate) directory: Directory,
     pub(crate) chance: Chance,
@@ -62,11 +62,11 @@ impl Identity {
         chance: Chance,
         delivered: Delivered,
     ) -> Result<Self, Error> {
-        let (signer, pepper) = (Arc::new(key.signer()?), key.derived("idempotency"));
+        let (keys, pepper) = (Arc::new(RwLock::new(key.clone())), key.derived("idempotency"));
         let throttle = Throttle::new(store.clock().clone());
         let attempts_pepper = key.derived("attempts");
         let vault = Arc::new(Vault::new(&key.derived("totp"))?);
-        Ok(Self { store, signer, hasher, directory, chance, delivered, pepper, attempts_pepper, vault, throttle })
+        Ok(Self { store, keys, hasher, directory, chance, delivered, pepper, attempts_pepper, vault, throttle })
     }
 
     /// The service with its policies enforced, ready to be served.
@@ -78,7 +78,14 @@ impl Identity {
 
     /// The keys that verify access tokens: for the verifiers of this process.
     pub fn jwks(&self) -> Jwks {
-        self.signer.jwks()
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).jwks(self.clock().now())
+    }
+
+    /// Makes the next signing key when the last one is old enough. Says whether verifiers have to be told the
+    /// [keys](Self::jwks) anew.
+    pub fn rotate_key_if_due(&self) -> Result<bool, SigningKeyError> {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.rotate_if_due(self.clock().now(), &self.chance)
     }
 
     /// Sessions that were ended and whose access tokens may not all have run out: for a verifier that starts.
@@ -97,6 +104,11 @@ impl Identity {
 }
 
 impl Identity {
+    /// What signs access tokens now.
+    pub(crate) fn signer(&self) -> Arc<Signer> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).signer(self.clock().now())
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         self.store.clock()
     }

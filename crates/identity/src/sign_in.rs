@@ -212,7 +212,7 @@ impl Identity {
         let until = session.access_until(now);
         let claims = self.claims(person, session, now, until);
         let seconds = u32::try_from(claims.exp.saturating_sub(claims.iat)).unwrap_or(0);
-        Ok(Access { token: self.signer.sign(&claims).map_err(Error::internal)?, seconds })
+        Ok(Access { token: self.signer().sign(&claims).map_err(Error::internal)?, seconds })
     }
 
     fn claims(&self, person: &Person, session: &Session, now: Timestamp, until: Timestamp) -> Claims {
@@ -231,6 +231,6 @@ impl Identity {
             token: Some(jti.to_string()),
             bound_to: None,
         };
-        Claims { amr: session.proof.methods(), ..self.signer.claims(&who) }
+        Claims { amr: session.proof.methods(), ..self.signer().claims(&who) }
     }
 }

@@ -40,6 +40,12 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0004_factor_resets.sql",
         "sql/migrations/postgres/0004_factor_resets.sql"
     ),
+    store::migration!(
+        5,
+        "imported_hashes",
+        "sql/migrations/sqlite/0005_imported_hashes.sql",
+        "sql/migrations/postgres/0005_imported_hashes.sql"
+    ),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
@@ -78,11 +84,17 @@ const FORGET_REVOCATIONS: Query<Affected> = Query::find(SESSIONS, "forget_revoca
 const FORGET_SESSIONS: Query<Affected> = Query::find(SESSIONS, "forget_sessions");
 const COUNT_SESSIONS_OF_INACTIVE: Query<Scalar<i64>> = Query::find(SESSIONS, "count_sessions_of_inactive");
 
+/// A hash that no password fits.
+const NO_PASSWORD: &str = "$argon2id$none";
 /// The id that nobody has: it finds nothing and spares nothing.
 const NOBODY: Uuid = Uuid::nil();
 
 /// Adds the person; false when the login is taken.
 pub(crate) async fn add_person(tx: &mut Transaction, person: &Person) -> Result<bool, StoreError> {
+    let hash = person.password.as_str();
+    // Only our own kind of hash is a password hash here; another one is kept beside one that no password fits.
+    let (own, imported) =
+        if hash.starts_with("$argon2id$") { (hash, None) } else { (NO_PASSWORD, Some(hash.to_owned())) };
     let row = params![
         person.id,
         &person.login,
@@ -92,9 +104,10 @@ pub(crate) async fn add_person(tx: &mut Transaction, person: &Person) -> Result<
         person.role.name(),
         state_name(person.state),
         language_name(person.language),
-        person.password.as_str(),
+        own,
         person.search(),
         person.created_at,
+        imported,
     ];
     Ok(tx.run(&ADD_PERSON, row).await? == 1)
 }

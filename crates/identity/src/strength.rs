@@ -30,7 +30,8 @@ pub(crate) fn check(field: &'static str, password: &Password, about: &About<'_>)
     }
 }
 
-fn weakness(password: &str, about: &About<'_>) -> Option<String> {
+/// Why the password can be guessed, if it can.
+pub(crate) fn weakness(password: &str, about: &About<'_>) -> Option<String> {
     let length = password.chars().count();
     if length < SHORTEST {
         return Some(format!(

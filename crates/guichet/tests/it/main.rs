@@ -6,6 +6,8 @@
 
 mod bad_input;
 mod client;
+mod import;
+mod keys;
 mod kill;
 mod matrix;
 mod newcomer;

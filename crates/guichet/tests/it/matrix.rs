@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aaa::{Claims, Principal, Signer};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use guichet::{Databases, House, Plan};
+use identity::SigningKey;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use vocabulary::{Chance, Clock, SessionId, Timestamp};
@@ -70,7 +72,7 @@ type Tables = BTreeMap<(&'static str, String), Vec<String>>;
 struct Scene {
     house: House,
     anyone: Client,
-    signer: Signer,
+    signer: Arc<Signer>,
     clock: Clock,
     chance: Chance,
     member: Somebody,
@@ -98,8 +100,8 @@ impl Scene {
             chance: Chance::seeded(1),
         };
         let house = House::open(plan).await.unwrap();
-        let seed: [u8; 32] = std::fs::read(&key).unwrap().try_into().unwrap();
-        let signer = Signer::from_seed(&seed, identity::ISSUER, identity::ISSUER).unwrap();
+        let keys = SigningKey::open_or_create(&key, &clock, &Chance::seeded(3)).unwrap();
+        let signer = keys.signer(clock.now());
         let (login, password) = house.identity.ensure_first_superuser().await.unwrap().unwrap();
         let anyone = Client::in_process(house.router.clone());
         let superuser = sign_in(&anyone, login.as_str(), password.expose()).await;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod factors;
+mod importing;
 mod limits;
 mod managing;
 mod registering;
@@ -57,9 +58,9 @@ impl World {
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
         let chance = Chance::seeded(7);
         let store = Store::open(&database.database, MIGRATIONS, clock.clone()).await.unwrap();
-        let key = SigningKey::from_seed([3; 32]);
+        let key = SigningKey::from_seed([3; 32]).unwrap();
         let verifier = Verifier::new(ISSUER, ISSUER, clock.clone());
-        verifier.trust(&key.signer().unwrap().jwks());
+        verifier.trust(&key.jwks(clock.now()));
 
         let (bus, told) = (Bus::in_process(), Arc::new(Mutex::new(Vec::new())));
         let (hears, keeps) = (verifier.clone(), Arc::clone(&told));

@@ -196,7 +196,7 @@ where
 {
     let demands = const { <O::Policy as Policy<O>>::DEMANDS };
     let (parts, body) = request.into_parts();
-    let mut visit = Visit { context: gate.context(&parts), parts, by: None };
+    let mut visit = Visit { context: gate.context(&parts), parts, by: None, object: None };
     let work = grant::<O, S, F, Fut, E>(service, gate, shape, handler, &mut visit, body);
     let outcome = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(outcome) => outcome,
@@ -221,6 +221,7 @@ struct Visit {
     parts: Parts,
     context: Context,
     by: Option<Arc<Principal>>,
+    object: Option<String>,
 }
 
 impl Visit {
@@ -238,6 +239,8 @@ impl Visit {
             operation: format!("{} {}", O::ROUTE.method(), O::ROUTE.path),
             path: if unread { O::ROUTE.path.into() } else { self.parts.uri.path().chars().take(300).collect() },
             by: self.by.as_ref().map(|by| by.id),
+            login: self.by.as_ref().map(|by| by.login.clone()),
+            object: self.object.clone(),
             groups: self.by.as_ref().map(|by| by.groups.clone()).unwrap_or_default(),
             scheme: self.context.scheme.map(|scheme| scheme.name().to_owned()),
             policy: demands.to_string(),
@@ -294,6 +297,7 @@ where
     let request = read::<O>(shape, &mut visit.parts, &bytes).await?;
     let mut context = visit.context.clone();
     context.idempotency = if O::ROUTE.idempotent { idempotency_key(&visit.parts.headers, &request)? } else { None };
+    visit.object = <O::Policy as Enforce<O, S>>::object(&request);
     let proof = <O::Policy as Enforce<O, S>>::prove(&service, visit.by.as_deref(), &request).await?;
     let call = Call { request, context, by: visit.by.clone(), proof };
     handler(service, call).await.map_err(Into::into)?.write()

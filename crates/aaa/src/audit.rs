@@ -14,6 +14,12 @@ pub struct Decision {
     pub path: String,
     /// Who called, as far as it was known.
     pub by: Option<UserId>,
+    /// The login that their credential told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    /// The object that the request named, when its policy looked at one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
     /// Their groups, as the credential told them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<String>,

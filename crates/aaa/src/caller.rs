@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use crate::reply::Reply;
 
 /// Whatever went wrong on the way.
-pub(crate) type TransportError = Box<dyn std::error::Error + Send + Sync>;
+pub type TransportError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Carries one request to a service and its answer back.
 #[derive(Clone)]
@@ -39,6 +39,11 @@ impl Transport {
         S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         Self(BoxCloneSyncService::new(service.map_err(Into::into)))
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Body>, TransportError> {
+        self.0.clone().oneshot(request).await
     }
 
     /// A service in this process: no socket, the same requests.
@@ -59,7 +64,15 @@ impl Directory {
 
     /// A caller without a token.
     pub fn caller(&self) -> Caller {
-        Caller { directory: self.clone(), token: None, trace_id: None, key: None, at: None, deadline: DEADLINE }
+        Caller {
+            directory: self.clone(),
+            token: None,
+            trace_id: None,
+            key: None,
+            at: None,
+            deadline: DEADLINE,
+            credential: None,
+        }
     }
 
     fn find(&self, service: &str) -> Option<Transport> {
@@ -83,6 +96,7 @@ pub struct Caller {
     key: Option<String>,
     at: Option<&'static str>,
     deadline: Duration,
+    credential: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Caller {
@@ -90,6 +104,12 @@ impl Caller {
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// The same caller, with a credential that is no access token: a header as it is sent.
+    #[must_use]
+    pub fn carrying(&self, credential: Option<(HeaderName, HeaderValue)>) -> Self {
+        Self { credential, ..self.clone() }
     }
 
     /// The same caller, within a trace.
@@ -167,6 +187,9 @@ impl Caller {
             self.trace_id.as_ref().map(|id| format!("00-{id}-{}-01", id.get(..16).unwrap_or("0000000000000001"))),
         )?;
         set(IDEMPOTENCY_KEY, self.key.clone())?;
+        if let Some((name, value)) = &self.credential {
+            headers.insert(name, value.clone());
+        }
         Ok(request)
     }
 }

@@ -28,6 +28,8 @@ mod policy;
 mod principal;
 mod problem;
 mod reply;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod throttle;
 mod token;
 
@@ -36,7 +38,7 @@ pub use api::{Api, Misconfigured, Module, closed};
 pub use audit::{Audit, Decision};
 pub use cache::Cache;
 pub use call::{Call, Context, IdempotencyKey};
-pub use caller::{Caller, Directory, Transport};
+pub use caller::{Caller, Directory, Transport, TransportError};
 pub use credentials::{ClientCertificate, Credentials, People, Scheme, Tokens};
 pub use digest::{Digest, DigestSecret};
 pub use gate::{Extension, Gate};

@@ -5,6 +5,7 @@
 //! factor, who they are. [`May`] — who also holds a [`Right`] on the object that a field of the request names.
 //! [`FourEyes`] — and is not among the object's own parties.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -46,7 +47,7 @@ impl Demands {
     }
 }
 
-impl std::fmt::Display for Demands {
+impl Display for Demands {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.who)?;
         if let Some(right) = self.right {
@@ -71,7 +72,7 @@ pub struct Fresh {
     pub second_factor: bool,
 }
 
-impl std::fmt::Display for Fresh {
+impl Display for Fresh {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let within = self.within.map(|it| format!("signed in within {} min", it.as_secs() / 60));
         let factor = self.second_factor.then(|| "with a second factor".to_owned());
@@ -107,7 +108,7 @@ impl Who {
     }
 }
 
-impl std::fmt::Display for Who {
+impl Display for Who {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Nobody => f.write_str("nobody"),
@@ -240,7 +241,7 @@ pub trait Right: Send + Sync + 'static {
     /// What is answered about an object that the caller may not see.
     const UNSEEN: Unseen = Unseen::NotFound;
     /// What names the object.
-    type Id: Send + Sync + 'static;
+    type Id: Display + Send + Sync + 'static;
 }
 
 /// What is answered about an object that the caller may not see.
@@ -330,6 +331,10 @@ impl<O: On<R::Id>, P: Identifies, R: Right> Policy<O> for FourEyes<P, R> {
 pub trait Enforce<O, S>: Policy<O> {
     /// What the handler gets as proof.
     type Proof: Send + 'static;
+    /// The object that the request names, for the record of the decision.
+    fn object(_request: &O) -> Option<String> {
+        None
+    }
     /// Checks the right on the object; policies without one grant.
     fn prove(
         service: &S,
@@ -383,6 +388,9 @@ where
     R: Right,
 {
     type Proof = S::Row;
+    fn object(request: &O) -> Option<String> {
+        Some(request.on().to_string())
+    }
     async fn prove(service: &S, by: Option<&Principal>, request: &O) -> Result<S::Row, Problem> {
         held::<S, R>(service, by, request.on()).await
     }
@@ -396,6 +404,9 @@ where
     R: Right,
 {
     type Proof = S::Row;
+    fn object(request: &O) -> Option<String> {
+        Some(request.on().to_string())
+    }
     async fn prove(service: &S, by: Option<&Principal>, request: &O) -> Result<S::Row, Problem> {
         let row = held::<S, R>(service, by, request.on()).await?;
         // The guard may forget it; the layer does not.

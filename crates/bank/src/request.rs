@@ -94,7 +94,12 @@ impl Request {
 
     /// Four eyes: neither the maker nor anyone whose account is concerned.
     pub(crate) fn is_decided_by_other_eyes(&self, by: UserId) -> bool {
-        by != self.maker && by != self.account_owner && self.payee.as_ref().is_none_or(|payee| by != payee.owner)
+        self.parties().all(|party| party != by)
+    }
+
+    /// Who made it, and whose accounts are concerned.
+    pub(crate) fn parties(&self) -> impl Iterator<Item = UserId> {
+        [self.maker, self.account_owner].into_iter().chain(self.payee.as_ref().map(|payee| payee.owner))
     }
 
     /// Whether it still waits, at `now`, for an agent.

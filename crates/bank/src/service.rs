@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aaa::{Api, Call, Context, Created, Entry, Gate, Guard, Misconfigured, Module, Principal, Verdict};
+use aaa::{Api, Call, Context, Created, Entry, Gate, Guard, Misconfigured, Module, Parties, Principal, Verdict};
 use chassis::{Health, Truth};
 use contracts::bank::{
     Account, ApproveRequest, BankInfo, CancelRequest, CancelRequestRight, CloseAccount, DecideRequest, EditAccount,
@@ -15,7 +15,7 @@ use contracts::{Cursor, Page};
 use futures_util::future::join_all;
 use ledger::{Engine, Limits};
 use store::{OnceKey, Store};
-use vocabulary::{AccountId, Amount, Chance, Clock, Currency, Iban, Money, RequestId};
+use vocabulary::{AccountId, Amount, Chance, Clock, Currency, Iban, Money, RequestId, UserId};
 
 use crate::command::{Answer, Ask, Command, Decision, Wish};
 use crate::config::BankConfig;
@@ -242,13 +242,23 @@ impl Guard<SeeRequest> for Bank {
     }
 }
 
+/// Whom a request concerns.
+pub struct Concerned(Vec<UserId>);
+impl Parties for Concerned {
+    fn parties(&self) -> impl Iterator<Item = UserId> {
+        self.0.iter().copied()
+    }
+}
+
 impl Guard<DecideRequest> for Bank {
-    type Row = ();
-    async fn check(&self, by: &Principal, id: RequestId) -> Result<Verdict<()>, aaa::Problem> {
+    type Row = Concerned;
+    async fn check(&self, by: &Principal, id: RequestId) -> Result<Verdict<Concerned>, aaa::Problem> {
         Ok(match self.request(id).await? {
-            Some(seen) if seen.request.is_decided_by_other_eyes(by.id) => Verdict::Granted(()),
+            Some(seen) if seen.request.is_decided_by_other_eyes(by.id) => {
+                Verdict::Granted(Concerned(seen.request.parties().collect()))
+            }
             Some(_) => Verdict::Refused(OWN_REQUEST),
-            None => Verdict::Unseen,
+            None => Verdict::Missing,
         })
     }
 }

@@ -1,10 +1,9 @@
 //! Keeps the record of decisions in the service's own store, written in batches beside the calls.
 
 use aaa::{Audit, Decision};
-use store::Store;
+use store::{AuditRecord, Store};
 use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
-use vocabulary::{Chance, Clock, EventId, Timestamp};
+use vocabulary::{Chance, Clock, EventId};
 
 /// Most decisions waiting to be written; beyond that they go to the log only, and the log says so.
 const WAITING: usize = 10_000;
@@ -55,20 +54,18 @@ impl AuditLog {
     }
 }
 
-type Record = (Uuid, Timestamp, String);
-
-fn record(decision: &Decision, clock: &Clock, chance: &Chance) -> Record {
-    let text = serde_json::to_string(decision).unwrap_or_else(|error| format!("{{\"unwritable\":\"{error}\"}}"));
-    (EventId::new(clock, chance).0, decision.at, text)
+fn record(decision: &Decision, clock: &Clock, chance: &Chance) -> AuditRecord {
+    let payload = serde_json::to_string(decision).unwrap_or_else(|error| format!("{{\"unwritable\":\"{error}\"}}"));
+    AuditRecord { id: EventId::new(clock, chance).0, at: decision.at, trace_id: decision.trace_id.clone(), payload }
 }
 
-async fn write(store: &Store, records: &[Record]) {
+async fn write(store: &Store, records: &[AuditRecord]) {
     if records.is_empty() {
         return;
     }
     if let Err(error) = store.audit_many(records).await {
         // The log is the last place left; an operator's collector keeps it.
-        for (_, _, record) in records {
+        for AuditRecord { payload: record, .. } in records {
             tracing::error!(target: "audit", %error, record, "audit record could not be stored");
         }
     }

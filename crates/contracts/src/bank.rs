@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aaa::{Created, Faults, Fields, May, On, Open, Operation, Right, Route, Signed};
+use aaa::{Created, Faults, Fields, FourEyes, May, On, Open, Operation, Right, Route, Signed};
 use schemars::{JsonSchema, json_schema};
 use serde::{Deserialize, Serialize};
 use vocabulary::{
@@ -521,7 +521,7 @@ impl Operation for ListRequests {
 }
 
 macro_rules! on_request {
-    ($($(#[$doc:meta])* $name:ident $route:expr, $who:ty, $right:ty, { $($(#[$fdoc:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
+    ($($(#[$doc:meta])* $name:ident $route:expr, $policy:ty, { $($(#[$fdoc:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
         $(#[$doc])*
         #[derive(Serialize, Deserialize, JsonSchema, Fields)]
         pub struct $name {
@@ -536,7 +536,7 @@ macro_rules! on_request {
         }
         impl Operation for $name {
             const ROUTE: Route = $route;
-            type Policy = May<$who, $right>;
+            type Policy = $policy;
             type Reply = Request;
         }
     )+};
@@ -544,18 +544,18 @@ macro_rules! on_request {
 
 on_request! {
     /// One request.
-    GetRequest get("/api/requests/{id}"), Signed, SeeRequest, {}
+    GetRequest get("/api/requests/{id}"), May<Signed, SeeRequest>, {}
     /// Approves a request: what was asked is done at once. 409 if it is decided already.
-    ApproveRequest post("/api/requests/{id}/approve"), Agents, DecideRequest, {
+    ApproveRequest post("/api/requests/{id}/approve"), FourEyes<Agents, DecideRequest>, {
         /// The `digest` that was read; the approval is refused if the content is another.
         #[serde(default)]
         digest: Option<String>,
     }
     /// Rejects a request with a reason; held funds are free again. 409 if it is decided already.
-    RejectRequest post("/api/requests/{id}/reject"), Agents, DecideRequest, {
+    RejectRequest post("/api/requests/{id}/reject"), FourEyes<Agents, DecideRequest>, {
         /// Why; the maker reads it.
         reason: Reason,
     }
     /// Takes one's own pending request back; held funds are free again.
-    CancelRequest post("/api/requests/{id}/cancel"), Signed, CancelRequestRight, {}
+    CancelRequest post("/api/requests/{id}/cancel"), May<Signed, CancelRequestRight>, {}
 }

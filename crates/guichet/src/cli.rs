@@ -30,6 +30,8 @@ pub(crate) enum Command {
     },
     /// Print the OpenAPI 3.1 document of the API
     Openapi,
+    /// Explain what was decided about one call: who asked, what its policy demands, and why it was refused
+    Why(Why),
     /// People, from the command line
     #[command(subcommand)]
     Users(Users),
@@ -81,6 +83,18 @@ pub(crate) struct Up {
     #[arg(long, value_name = "NAME", env = "GUICHET_HOST", value_delimiter = ',')]
     pub(crate) host: Vec<String>,
     /// Print one line of JSON on stdout once it serves: its address, its CA, and who can sign in
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Why {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The `trace_id` of the answer: 32 hexadecimal digits, also in its header x-trace-id
+    #[arg(value_name = "TRACE-ID")]
+    pub(crate) trace_id: String,
+    /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -59,6 +59,14 @@ pub struct House {
 
 /// Passwords hashed at a time: each takes 19 MiB and a core.
 const HASHES_AT_ONCE: usize = 2;
+/// How long decisions are kept.
+pub(crate) const AUDIT_KEPT: Duration = Duration::from_hours(90 * 24);
+/// The services that hold a database, and its tables.
+pub(crate) const SERVICES_WITH_STORES: [(&str, &[store::Migration]); 3] = [
+    (contracts::identity::SERVICE, identity::MIGRATIONS),
+    (contracts::bank::SERVICE, bank::MIGRATIONS),
+    (contracts::journal::SERVICE, journal::MIGRATIONS),
+];
 /// How often what ended by itself is cleaned up.
 const CLEANING: Duration = Duration::from_mins(1);
 /// How long a stop waits for the last events to reach the journal; what is left is told at the next start.
@@ -132,6 +140,7 @@ impl House {
         tokio::spawn(self.monitor.clone().watch(shutdown.clone()));
         let (bank, identity, shutdown) = (self.bank.clone(), self.identity.clone(), shutdown.clone());
         let verifier = self.verifier.clone();
+        let stores = self.stores.clone();
         tokio::spawn(async move {
             let mut rounds = tokio::time::interval(CLEANING);
             loop {
@@ -141,6 +150,11 @@ impl House {
                 }
                 if let Err(error) = bank.expire_due().await {
                     tracing::warn!(error = %aaa::Problem::from(error), "requests could not be expired");
+                }
+                for (service, store) in &stores {
+                    if let Err(error) = store.forget_audit(store.clock().now().minus(AUDIT_KEPT)).await {
+                        tracing::warn!(%error, service, "old audit records could not be forgotten");
+                    }
                 }
                 if let Err(error) = identity.forget_ended().await {
                     tracing::warn!(error = %aaa::Problem::from(error), "ended sessions could not be forgotten");

@@ -13,6 +13,7 @@ mod keys;
 mod settings;
 mod up;
 mod users;
+mod why;
 
 use clap::Parser;
 
@@ -29,6 +30,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Routes { json: false } => say(&aaa::table(&operations())),
         Command::Routes { json: true } => say_json(&operations()),
         Command::Openapi => say_json(&openapi()),
+        Command::Why(arguments) => why::explain(arguments).await,
         Command::Users(Users::Create(arguments)) => users::create(arguments).await,
         Command::Users(Users::Import(arguments)) => import::users(arguments).await,
         Command::Keys(Keys::Rotate { place, revoke }) => keys::rotate(&place, revoke),

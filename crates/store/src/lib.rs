@@ -43,7 +43,7 @@ pub use database::{Database, Kind, PostgresConfig};
 pub use error::StoreError;
 pub use idempotency::{Once, OnceKey};
 pub use migration::{Migration, joined};
-pub use outbox::Told;
+pub use outbox::{AuditRecord, Told};
 pub use query::{Affected, Answer, Bulk, Many, Mark, Optional, Query, Scalar, Script};
 pub use transaction::Transaction;
 pub use uuid::Uuid;

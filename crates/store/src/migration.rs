@@ -66,6 +66,7 @@ impl Migration {
 /// The store's own tables, made before any service's.
 pub(crate) const OWN: &[Migration] = &[
     migration!(part "store", 1, "create", "sql/migrations/sqlite/0001_create.sql", "sql/migrations/postgres/0001_create.sql"),
+    migration!(part "store", 2, "trace", "sql/migrations/sqlite/0002_trace.sql", "sql/migrations/postgres/0002_trace.sql"),
 ];
 
 /// The table that remembers what ran, the same text for both.

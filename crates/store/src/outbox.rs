@@ -14,6 +14,10 @@ const OUTBOX_OLDEST: Query<Scalar<Timestamp>> = Query::find(SQL, "outbox_oldest"
 const OUTBOX_NEWEST: Query<Scalar<i64>> = Query::find(SQL, "outbox_newest");
 const AUDIT_SQL: &str = include_str!("sql/audit.sql");
 const AUDIT_ALL: Query<Bulk> = Query::find(AUDIT_SQL, "audit_all");
+const AUDITED: Query<Many> = Query::find(AUDIT_SQL, "audited");
+const FORGET_AUDIT: Query<Affected> = Query::find(AUDIT_SQL, "forget_audit");
+/// A call that visits several services leaves a few records.
+const AUDITED_AT_MOST: i64 = 100;
 
 /// An event as the outbox holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -76,13 +80,41 @@ impl Store {
         self.announcements().subscribe()
     }
 
-    /// Writes audit records (id, time, JSON) in a transaction of their own; one already there is left as it is.
-    pub async fn audit_many(&self, records: &[(Uuid, Timestamp, String)]) -> Result<(), StoreError> {
-        let ids: Vec<Uuid> = records.iter().map(|record| record.0).collect();
-        let times: Vec<Timestamp> = records.iter().map(|record| record.1).collect();
-        let payloads: Vec<String> = records.iter().map(|record| record.2.clone()).collect();
+    /// Writes audit records in a transaction of their own; one already there is left as it is.
+    pub async fn audit_many(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = records.iter().map(|record| record.id).collect();
+        let times: Vec<Timestamp> = records.iter().map(|record| record.at).collect();
+        let traces: Vec<String> = records.iter().map(|record| record.trace_id.clone()).collect();
+        let payloads: Vec<String> = records.iter().map(|record| record.payload.clone()).collect();
         let mut tx = self.begin().await?;
-        tx.bulk(&AUDIT_ALL, columns![ids, times, payloads]).await?;
+        tx.bulk(&AUDIT_ALL, columns![ids, times, traces, payloads]).await?;
         tx.commit().await
     }
+
+    /// The payloads of the audit records of one call, oldest first; at most a hundred.
+    pub async fn audited(&self, trace_id: &str) -> Result<Vec<String>, StoreError> {
+        let rows = self.read().await?.run(&AUDITED, params![trace_id, AUDITED_AT_MOST]).await?;
+        rows.iter().map(|row| row.get("payload")).collect()
+    }
+
+    /// Forgets audit records from before `at`. Gives how many.
+    pub async fn forget_audit(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let forgotten = tx.run(&FORGET_AUDIT, params![at]).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+}
+
+/// Who did what, whatever became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AuditRecord {
+    /// Identifies it.
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// The call that it is about.
+    pub trace_id: String,
+    /// JSON.
+    pub payload: String,
 }

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod answers;
+mod credentials;
+mod desk;
 mod parameters;
+mod policies;
 mod shop;
 mod wrong_use;

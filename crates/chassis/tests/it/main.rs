@@ -164,6 +164,8 @@ async fn decisions_stand_in_the_store() {
             operation: "POST /things".into(),
             path: "/things".into(),
             by: None,
+            login: None,
+            object: None,
             groups: Vec::new(),
             scheme: None,
             policy: "open".into(),

@@ -1,6 +1,6 @@
 //! Events, replies to repeated commands, and audit records.
 
-use store::{Once, OnceKey};
+use store::{AuditRecord, Once, OnceKey};
 
 use super::*;
 
@@ -139,9 +139,17 @@ async fn a_batch_of_keys_is_asked_and_remembered_together() {
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_records_are_kept_once() {
     for (_test, store) in stores().await {
-        let record = (id(), Timestamp::from_seconds(1), "{\"action\":\"login\"}".to_owned());
+        let (trace_id, payload) = ("a1".to_owned(), "{\"action\":\"login\"}".to_owned());
+        let record = AuditRecord { id: id(), at: Timestamp::from_seconds(1), trace_id, payload };
         store.audit_many(std::slice::from_ref(&record)).await.unwrap();
-        store.audit_many(&[record, (id(), Timestamp::from_seconds(2), "{}".to_owned())]).await.unwrap();
+        store
+            .audit_many(&[record.clone(), AuditRecord { id: id(), at: Timestamp::from_seconds(2), ..record.clone() }])
+            .await
+            .unwrap();
         assert_eq!(store.dump().await.unwrap()["audit"].len(), 2);
+        assert_eq!(store.audited("a1").await.unwrap(), [record.payload.clone(), record.payload]);
+        assert_eq!(store.audited("a2").await.unwrap(), [""; 0]);
+        assert_eq!(store.forget_audit(Timestamp::from_seconds(2)).await.unwrap(), 1);
+        assert_eq!(store.audited("a1").await.unwrap().len(), 1);
     }
 }

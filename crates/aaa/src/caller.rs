@@ -72,6 +72,7 @@ impl Directory {
             at: None,
             deadline: DEADLINE,
             credential: None,
+            client: None,
         }
     }
 
@@ -97,7 +98,12 @@ pub struct Caller {
     at: Option<&'static str>,
     deadline: Duration,
     credential: Option<(HeaderName, HeaderValue)>,
+    client: Option<OnBehalf>,
 }
+
+/// The address for which a service of ours calls another: among the request's extensions, where no client can put it.
+#[derive(Clone)]
+pub(crate) struct OnBehalf(pub(crate) String);
 
 impl Caller {
     /// The same caller, with an access token.
@@ -110,6 +116,12 @@ impl Caller {
     #[must_use]
     pub fn carrying(&self, credential: Option<(HeaderName, HeaderValue)>) -> Self {
         Self { credential, ..self.clone() }
+    }
+
+    /// The same caller, for a client at this address: limits and records count it there.
+    #[must_use]
+    pub fn on_behalf_of(&self, client: Option<String>) -> Self {
+        Self { client: client.map(OnBehalf), ..self.clone() }
     }
 
     /// The same caller, within a trace.
@@ -176,6 +188,9 @@ impl Caller {
         };
         let mut request =
             Request::builder().method(O::ROUTE.method()).uri(uri).body(body).map_err(Problem::internal)?;
+        if let Some(client) = &self.client {
+            request.extensions_mut().insert(client.clone());
+        }
         let headers = request.headers_mut();
         if O::ROUTE.method.has_body() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -10,6 +10,7 @@ use vocabulary::{Chance, Clock};
 
 use crate::audit::Audit;
 use crate::call::Context;
+use crate::caller::OnBehalf;
 use crate::credentials::{Credentials, Scheme, authorization};
 use crate::problem::Problem;
 use crate::throttle::Throttle;
@@ -91,12 +92,19 @@ impl Gate {
         }
     }
 
-    /// The client's address. Without the proxies that were promised there is only the connection's.
     fn client(&self, parts: &Parts) -> Option<String> {
-        let peer = peer(parts).map(|address| address.to_string());
-        let Some(last) = usize::from(self.proxies).checked_sub(1) else { return peer };
-        forwarded(&parts.headers).nth(last).map(|address| address.to_string()).or(peer)
+        client_address(parts, self.proxies)
+            .map(|address| address.to_string())
+            .or_else(|| parts.extensions.get::<OnBehalf>().map(|OnBehalf(client)| client.clone()))
     }
+}
+
+/// The client's address, behind so many proxies of one's own; without the proxies that were promised there is only the
+/// connection's. Unknown for a call that came over no connection.
+pub fn client_address(parts: &Parts, proxies: u8) -> Option<IpAddr> {
+    let peer = peer(parts)?;
+    let Some(last) = usize::from(proxies).checked_sub(1) else { return Some(peer) };
+    Some(forwarded(&parts.headers).nth(last).unwrap_or(peer))
 }
 
 /// The address of the connection.

@@ -41,7 +41,7 @@ pub use call::{Call, Context, IdempotencyKey};
 pub use caller::{Caller, Directory, Transport, TransportError};
 pub use credentials::{ClientCertificate, Credentials, People, Scheme, Tokens};
 pub use digest::{Digest, DigestSecret};
-pub use gate::{Extension, Gate};
+pub use gate::{Extension, Gate, client_address};
 pub use matrix::{Entry, table};
 pub use openapi::document as openapi_document;
 pub use operation::{Fields, Operation, Route};

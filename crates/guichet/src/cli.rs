@@ -82,6 +82,9 @@ pub(crate) struct Up {
     /// A further name or address that browsers use for this bank; goes into its certificate
     #[arg(long, value_name = "NAME", env = "GUICHET_HOST", value_delimiter = ',')]
     pub(crate) host: Vec<String>,
+    /// How many reverse proxies of your own stand before the bank and append to X-Forwarded-For [default: 0]
+    #[arg(long, value_name = "NUMBER", env = "GUICHET_PROXIES")]
+    pub(crate) proxies: Option<u8>,
     /// Print one line of JSON on stdout once it serves: its address, its CA, and who can sign in
     #[arg(long)]
     pub(crate) json: bool,

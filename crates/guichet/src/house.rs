@@ -32,6 +32,8 @@ pub struct Plan {
     pub databases: Databases,
     /// Where the key that signs access tokens is kept.
     pub key: std::path::PathBuf,
+    /// Reverse proxies of one's own in front of it.
+    pub proxies: u8,
     /// Which bank it is.
     pub bank: BankConfig,
     /// The time.
@@ -57,8 +59,11 @@ pub struct House {
     monitor: Monitor,
 }
 
-/// Passwords hashed at a time: each takes 19 MiB and a core.
-const HASHES_AT_ONCE: usize = 2;
+/// Passwords hashed at a time: each takes 19 MiB and a core. Half the cores, so that a flood of sign-ins leaves the other
+/// half to everybody who signed in already.
+fn hashes_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+}
 /// How long decisions are kept.
 pub(crate) const AUDIT_KEPT: Duration = Duration::from_hours(90 * 24);
 /// The services that hold a database, and its tables.
@@ -75,7 +80,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 impl House {
     /// Opens the stores, bringing them up to date, and wires the services.
     pub async fn open(plan: Plan) -> Result<Self, Failure> {
-        let Plan { databases, key, bank: config, clock, chance } = plan;
+        let Plan { databases, key, proxies, bank: config, clock, chance } = plan;
         let open = async |service: &'static str, migrations: &[store::Migration]| -> Result<Store, Failure> {
             Ok(Store::open(&databases.of(service)?, migrations, clock.clone()).await?)
         };
@@ -86,7 +91,7 @@ impl House {
         let key =
             SigningKey::open_or_create(&key, &clock, &chance).map_err(|error| Failure::Settings(error.to_string()))?;
         let hasher =
-            Hasher::new(HASHES_AT_ONCE, chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
+            Hasher::new(hashes_at_once(), chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
         let (bus, directory) = (Bus::in_process(), Directory::default());
         let verifier = Verifier::new(identity::ISSUER, identity::ISSUER, clock.clone());
 
@@ -114,7 +119,9 @@ impl House {
         let credentials = Credentials::new(identity::ISSUER).bearer(verifier.clone());
         let throttle = Throttle::new(clock.clone());
         let gate = |audit: Arc<dyn aaa::Audit>| {
-            Gate::new(credentials.clone(), audit, clock.clone(), chance.clone()).slowed_by(throttle.clone())
+            Gate::new(credentials.clone(), audit, clock.clone(), chance.clone())
+                .slowed_by(throttle.clone())
+                .behind(proxies)
         };
         let audit = |index: usize| -> Arc<dyn aaa::Audit> {
             audits.get(index).map_or_else(|| Arc::new(()) as Arc<dyn aaa::Audit>, |log| Arc::new(log.clone()))

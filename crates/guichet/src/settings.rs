@@ -20,6 +20,7 @@ struct File {
     listen: Option<SocketAddr>,
     #[serde(default)]
     hosts: Vec<String>,
+    proxies: Option<u8>,
     #[serde(default)]
     bank: BankFile,
 }
@@ -45,6 +46,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Names and addresses of the certificate, beside localhost and the address listened on.
     pub hosts: Vec<String>,
+    /// Reverse proxies of one's own in front of the bank: who is further away is only what they say.
+    pub proxies: u8,
     /// Which bank it is.
     pub bank: BankConfig,
 }
@@ -74,6 +77,7 @@ impl Settings {
     pub(crate) fn of_up(up: &Up) -> Result<Self, Failure> {
         let mut settings = Self::of_place(&up.place)?;
         settings.listen = up.listen.unwrap_or(settings.listen);
+        settings.proxies = up.proxies.unwrap_or(settings.proxies);
         settings.hosts.extend(up.host.iter().cloned());
         Ok(settings)
     }
@@ -99,7 +103,14 @@ impl Settings {
             bic: file.bank.bic.unwrap_or(usual.bic),
             currencies: file.bank.currencies.unwrap_or(usual.currencies),
         };
-        Ok(Self { data_dir, databases, listen: file.listen.unwrap_or(DEFAULT_LISTEN), hosts: file.hosts, bank })
+        Ok(Self {
+            data_dir,
+            databases,
+            listen: file.listen.unwrap_or(DEFAULT_LISTEN),
+            hosts: file.hosts,
+            proxies: file.proxies.unwrap_or(0),
+            bank,
+        })
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
 
 pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
     Plan {
+        proxies: settings.proxies,
         databases: settings.databases.clone(),
         key: signing_key(&settings.data_dir),
         bank: settings.bank.clone(),

@@ -10,8 +10,9 @@ use identity::NewPerson;
 use vocabulary::{Chance, Clock};
 
 use crate::cli::{CreateUser, RoleName};
-use crate::house::{House, Plan, signing_key};
+use crate::house::House;
 use crate::settings::Settings;
+use crate::up::plan;
 use crate::{Failure, data_dir, say};
 
 pub(crate) async fn create(arguments: CreateUser) -> Result<(), Failure> {
@@ -30,14 +31,7 @@ pub(crate) async fn create(arguments: CreateUser) -> Result<(), Failure> {
         RoleName::Superuser => Role::Superuser,
     };
     let _lock = data_dir::take(&settings.data_dir)?;
-    let house = House::open(Plan {
-        databases: settings.databases,
-        key: signing_key(&settings.data_dir),
-        bank: settings.bank,
-        clock: Clock::system(),
-        chance: Chance::system(),
-    })
-    .await?;
+    let house = House::open(plan(&settings, Clock::system(), Chance::system())).await?;
     let made = house.identity.create_person(person, role, UserState::Active).await.map_err(Problem::from);
     house.close().await;
     let user = made?;

@@ -16,3 +16,4 @@ mod oracle;
 mod people;
 mod process;
 mod startup;
+mod why;

@@ -93,6 +93,7 @@ impl Scene {
         let clock = Clock::manual(Timestamp::from_seconds(1_790_000_000));
         let key = home.path().join("signing.key");
         let plan = Plan {
+            proxies: 0,
             databases: Databases::Directory(home.path().to_owned()),
             key: key.clone(),
             bank: bank::BankConfig::example().unwrap(),

@@ -32,6 +32,9 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   bench posting [--quick]
                       Transfers per second through the ledger's engine, on SQLite and PostgreSQL, beside pgbench on
                       the same server.
+  bench aaa [--quick]
+                      What the layer costs a request, as a ratio to a bare route, and how many sign-ins a second
+                      leave other requests alone.
   services -- CMD     Run a command with the test servers up and their addresses in its environment:
                       cargo xtask services -- psql
   help                This text.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use vocabulary::{Chance, Clock};
 
 use crate::cli::ImportUsers;
-use crate::house::{House, Plan, signing_key};
+use crate::house::House;
 use crate::settings::Settings;
 use crate::{Failure, data_dir, say, say_json};
 
@@ -46,14 +46,7 @@ pub(crate) async fn users(arguments: ImportUsers) -> Result<(), Failure> {
     let settings = Settings::of_place(&arguments.place)?;
     let (good, mut bad) = read_people(&text_of(&arguments.file)?)?;
     let _lock = data_dir::take(&settings.data_dir)?;
-    let house = House::open(Plan {
-        databases: settings.databases,
-        key: signing_key(&settings.data_dir),
-        bank: settings.bank,
-        clock: Clock::system(),
-        chance: Chance::system(),
-    })
-    .await?;
+    let house = House::open(crate::up::plan(&settings, Clock::system(), Chance::system())).await?;
     let outcome = add(&house, good, &mut bad, &arguments).await;
     house.close().await;
     let (people, written) = outcome?;

@@ -32,6 +32,11 @@ where
         self.0.insert(key, value);
     }
 
+    /// The value, which nobody gets again: for what works once.
+    pub fn take(&self, key: &K) -> Option<V> {
+        self.0.remove(key)
+    }
+
     /// It changed: the next one who asks looks anew.
     pub fn forget(&self, key: &K) {
         self.0.invalidate(key);

@@ -115,6 +115,10 @@ actions! {
     TotpEnabled = "TOTP_ENABLED",
     /// Somebody removed their authenticator app.
     TotpDisabled = "TOTP_DISABLED",
+    /// Somebody added a passkey.
+    PasskeyAdded = "PASSKEY_ADDED",
+    /// Somebody removed a passkey.
+    PasskeyRemoved = "PASSKEY_REMOVED",
     /// Somebody got new recovery codes.
     RecoveryCodesMade = "RECOVERY_CODES_MADE",
     /// Somebody used a recovery code in place of their second factor.

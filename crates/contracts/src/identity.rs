@@ -9,9 +9,11 @@ use crate::roles::{Recently, Role, Staff, Superusers};
 use crate::{Cursor, Limit, Page};
 
 mod factors;
+mod passkeys;
 mod resets;
 
 pub use factors::*;
+pub use passkeys::*;
 pub use resets::*;
 
 /// The service's name.

@@ -64,6 +64,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         let password = password.expose().to_owned();
         people.push(Greeted { login: login.to_string(), password, role: "superuser", name: "Superuser".into() });
     }
+    house.identity.at_origin(&url(&settings, listener.address()));
     house.begin(&shutdown).await;
 
     let welcome = Welcome {

@@ -56,6 +56,12 @@ pub enum Error {
     /// The password of somebody who is signed in is right, and the second factor is missing.
     #[error("the code is missing")]
     CodeMissing,
+    /// A passkey does not show what it must; the reason is for the audit.
+    #[error("passkey refused: {0}")]
+    PasskeyRefused(&'static str),
+    /// A person needs only so many.
+    #[error("too many passkeys")]
+    TooManyPasskeys,
     /// The code is not what the authenticator app shows.
     #[error("the code is wrong")]
     WrongCode,
@@ -139,6 +145,14 @@ impl From<Error> for Problem {
                 "Give the code of your authenticator app, or a recovery code, as well.",
             )
             .about("otp", "is missing"),
+            Error::PasskeyRefused(why) => Self::refused(
+                "passkey-refused",
+                "This passkey could not be taken: it took too long, or the browser gave something else. Try once more.",
+            )
+            .because(why),
+            Error::TooManyPasskeys => {
+                Self::conflict("too-many-passkeys", "There are 20 passkeys already. Remove one that is not used.")
+            }
             Error::WrongCode => Self::refused(
                 "wrong-code",
                 "The code is not the one that the app shows now, or it was used before. Check the clock of the device.",

@@ -146,6 +146,17 @@ impl Events<'_> {
         }
     }
 
+    pub(crate) fn passkey_added(&self, person: &Person, name: &str) -> LogEvent {
+        let message = format!("{} added a passkey.", person.login);
+        with(self.own(Action::PasskeyAdded, person, message), [("name", name)])
+    }
+
+    pub(crate) fn passkey_removed(&self, person: &Person, name: &str) -> LogEvent {
+        let message = format!("{} removed a passkey.", person.login);
+        let event = LogEvent { level: Level::Warning, ..self.own(Action::PasskeyRemoved, person, message) };
+        with(event, [("name", name)])
+    }
+
     pub(crate) fn totp_enabled(&self, person: &Person) -> LogEvent {
         self.own(Action::TotpEnabled, person, format!("{} set up an authenticator app.", person.login))
     }

@@ -143,6 +143,7 @@ impl Identity {
     /// The person signs in by password alone from now on, everywhere anew.
     async fn remove_factors(&self, tx: &mut store::Transaction, person: &Person) -> Result<(), Error> {
         rows::remove_totp(tx, person.id).await?;
+        rows::drop_passkeys(tx, person.id).await?;
         rows::drop_recovery_codes(tx, person.id).await?;
         rows::drop_devices(tx, person.id).await?;
         self.end_sessions(tx, person.id, None).await.map(drop)

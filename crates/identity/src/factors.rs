@@ -1,4 +1,4 @@
-//! What people have besides their password: an authenticator app, and recovery codes for the day when it is lost.
+//! What people have besides their password: an authenticator app, passkeys, and recovery codes for the day when it is lost.
 
 use aaa::{Call, Created, Done};
 use contracts::identity::{
@@ -31,10 +31,12 @@ pub(crate) async fn get_second_factor(
     call: Call<GetSecondFactor, Identity>,
 ) -> Result<SecondFactor, Error> {
     let mut tx = identity.store.read().await?;
+    let passkeys = rows::count_passkeys(&mut tx, call.by().id).await?;
     let totp_since = rows::totp(&mut tx, call.by().id).await?.and_then(|totp| totp.confirmed_at);
     Ok(SecondFactor {
         totp_since,
-        enrol_again: totp_since.is_none() && rows::was_reset(&mut tx, call.by().id).await?,
+        passkeys,
+        enrol_again: totp_since.is_none() && passkeys == 0 && rows::was_reset(&mut tx, call.by().id).await?,
         recovery_codes_left: rows::count_recovery_codes(&mut tx, call.by().id).await?,
     })
 }
@@ -87,8 +89,10 @@ pub(crate) async fn remove_totp(identity: Identity, call: Call<RemoveTotp, Ident
     let totp = rows::totp(&mut tx, person.id).await?.ok_or(Error::NotFound)?;
     rows::remove_totp(&mut tx, person.id).await?;
     if totp.confirmed_at.is_some() {
-        // They stand in for a second factor, and there is none any more.
-        rows::drop_recovery_codes(&mut tx, person.id).await?;
+        if !Identity::has_second_factor(&mut tx, &person).await? {
+            // They stand in for a second factor, and there is none any more.
+            rows::drop_recovery_codes(&mut tx, person.id).await?;
+        }
         tell(&mut tx, &identity.events(Some(&call.context.trace_id)).totp_disabled(&person.named()))?;
     }
     tx.commit().await?;
@@ -113,7 +117,8 @@ pub(crate) async fn make_recovery_codes(
 impl Identity {
     /// Whether a sign-in of this person asks for more than the password.
     pub(crate) async fn has_second_factor(tx: &mut Transaction, person: &Person) -> Result<bool, Error> {
-        Ok(rows::totp(tx, person.id).await?.is_some_and(|totp| totp.confirmed_at.is_some()))
+        let totp = rows::totp(tx, person.id).await?;
+        Ok(totp.is_some_and(|totp| totp.confirmed_at.is_some()) || rows::count_passkeys(tx, person.id).await? > 0)
     }
 
     /// Asks for the second factor of a person who is locked in `tx`. To be called once the password was right, and not

@@ -7,12 +7,14 @@
 #![warn(missing_docs)]
 
 mod attempts;
+mod cbor;
 mod error;
 mod events;
 mod factor_reset;
 mod factors;
 mod import;
 mod management;
+mod passkeys;
 mod person;
 mod profile;
 mod proof;
@@ -24,6 +26,7 @@ mod signing_key;
 mod store;
 mod strength;
 mod totp;
+mod webauthn;
 
 pub use error::Error;
 pub use import::{Given, Import};

@@ -54,21 +54,7 @@ pub(crate) async fn prove_again(identity: Identity, call: Call<ProveAgain, Ident
             return Err(Error::ProofRefused);
         }
     };
-    let now = identity.clock().now();
-    let mut session = rows::session(&mut tx, by.session, by.id).await?.ok_or(Error::SessionEnded)?;
-    (session.authenticated_at, session.proof) = (now, proof);
-    rows::set_proof(&mut tx, &session).await?;
-    rows::clear_attempts(&mut tx, &Counter::session(&identity.attempts_pepper, by.session), MOST).await?;
-    tell(&mut tx, &events.stepped_up(&person.named(), proof.name()))?;
-    tx.commit().await?;
-    let access = identity.access(&person, &session)?;
-    Ok(AccessToken {
-        access_token: access.token,
-        token_type: "Bearer".into(),
-        expires_in: access.seconds,
-        authenticated_at: now,
-        second_factor: proof.has_second_factor(),
-    })
+    identity.renew_proof(tx, &by, &person, proof, &trace_id).await
 }
 
 /// A login and a password that were looked at. The person is locked in the transaction that goes on, and so is the
@@ -193,6 +179,32 @@ impl Identity {
         self.admit_locked(&mut tx, &counter, Some(by.id)).await?;
         let fits = fits && person.password == before.password;
         Ok(Again { tx, person, fits })
+    }
+
+    /// Renews the proof in the session of somebody who proved once more who they are, and is locked in `tx`.
+    pub(crate) async fn renew_proof(
+        &self,
+        mut tx: Transaction,
+        by: &Principal,
+        person: &Person,
+        proof: Proof,
+        trace_id: &str,
+    ) -> Result<AccessToken, Error> {
+        let now = self.clock().now();
+        let mut session = rows::session(&mut tx, by.session, by.id).await?.ok_or(Error::SessionEnded)?;
+        (session.authenticated_at, session.proof) = (now, proof);
+        rows::set_proof(&mut tx, &session).await?;
+        rows::clear_attempts(&mut tx, &Counter::session(&self.attempts_pepper, by.session), MOST).await?;
+        tell(&mut tx, &self.events(Some(trace_id)).stepped_up(&person.named(), proof.name()))?;
+        tx.commit().await?;
+        let access = self.access(person, &session)?;
+        Ok(AccessToken {
+            access_token: access.token,
+            token_type: "Bearer".into(),
+            expires_in: access.seconds,
+            authenticated_at: now,
+            second_factor: proof.has_second_factor(),
+        })
     }
 
     /// Counts a failure of somebody who is signed in, and keeps what `tx` tells.

@@ -18,6 +18,7 @@ use vocabulary::{Chance, Clock, SessionId, UserId};
 
 use crate::error::Error;
 use crate::events::Events;
+use crate::passkeys::Ceremonies;
 use crate::person::{self, Person};
 use crate::session::REMEMBERED;
 use crate::signing_key::{SigningKey, SigningKeyError};
@@ -49,6 +50,7 @@ pub struct Identity {
     pub(crate) vault: Arc<Vault>,
     /// Slows down whoever fails often from one address.
     pub(crate) throttle: Throttle,
+    pub(crate) ceremonies: Ceremonies,
 }
 
 impl Identity {
@@ -66,7 +68,20 @@ impl Identity {
         let throttle = Throttle::new(store.clock().clone());
         let attempts_pepper = key.derived("attempts");
         let vault = Arc::new(Vault::new(&key.derived("totp"))?);
-        Ok(Self { store, keys, hasher, directory, chance, delivered, pepper, attempts_pepper, vault, throttle })
+        let ceremonies = Ceremonies::new();
+        Ok(Self {
+            store,
+            keys,
+            hasher,
+            directory,
+            chance,
+            delivered,
+            pepper,
+            attempts_pepper,
+            vault,
+            throttle,
+            ceremonies,
+        })
     }
 
     /// The service with its policies enforced, ready to be served.
@@ -201,7 +216,7 @@ pub fn operations() -> Vec<Entry> {
 }
 
 fn mount(api: Api<Identity>) -> Api<Identity> {
-    use crate::{factor_reset, factors, management, profile, proof, registration, sign_in};
+    use crate::{factor_reset, factors, management, passkeys, profile, proof, registration, sign_in};
     api.serve(registration::register)
         .serve(registration::create_agent)
         .serve(sign_in::sign_in)
@@ -222,6 +237,14 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(factors::confirm_totp)
         .serve(factors::remove_totp)
         .serve(factors::make_recovery_codes)
+        .serve(passkeys::begin_passkey)
+        .serve(passkeys::add_passkey)
+        .serve(passkeys::list_passkeys)
+        .serve(passkeys::rename_passkey)
+        .serve(passkeys::remove_passkey)
+        .serve(passkeys::ask_for_passkey)
+        .serve(passkeys::sign_in_with_passkey)
+        .serve(passkeys::prove_with_passkey)
         .serve(factor_reset::ask_factor_reset)
         .serve(factor_reset::propose_factor_reset)
         .serve(factor_reset::list_factor_resets)

@@ -55,15 +55,18 @@ pub(crate) enum Proof {
     Password,
     /// By their password and a code: of an authenticator app, or a recovery code.
     Code,
+    /// By a passkey that verified its user.
+    Passkey,
 }
 
 impl Proof {
-    pub(crate) const ALL: [Self; 2] = [Self::Password, Self::Code];
+    pub(crate) const ALL: [Self; 3] = [Self::Password, Self::Code, Self::Passkey];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::Code => "code",
+            Self::Passkey => "passkey",
         }
     }
 
@@ -71,7 +74,7 @@ impl Proof {
     pub(crate) const fn has_second_factor(self) -> bool {
         match self {
             Self::Password => false,
-            Self::Code => true,
+            Self::Code | Self::Passkey => true,
         }
     }
 
@@ -80,6 +83,7 @@ impl Proof {
         let methods: &[&str] = match self {
             Self::Password => &["pwd"],
             Self::Code => &["pwd", "otp", "mfa"],
+            Self::Passkey => &["pop", "user", "mfa"],
         };
         methods.iter().map(ToString::to_string).collect()
     }

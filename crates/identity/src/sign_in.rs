@@ -20,7 +20,7 @@ use crate::store as rows;
 const MAX_AGENT: usize = 200;
 
 /// Somebody who just proved to be the holder of a session.
-struct Present {
+pub(crate) struct Present {
     person: Person,
     session: Session,
     secret: Secret,
@@ -141,7 +141,19 @@ impl Identity {
         agent: Option<String>,
         context: &Context,
     ) -> Result<Present, Error> {
-        let Proven { mut tx, mut person, proof, device } = self.prove(credential, context).await?;
+        let proven = self.prove(credential, context).await?;
+        self.begin_session(proven, kind, agent, context).await
+    }
+
+    /// A session of somebody who proved who they are.
+    pub(crate) async fn begin_session(
+        &self,
+        proven: Proven,
+        kind: Kind,
+        agent: Option<String>,
+        context: &Context,
+    ) -> Result<Present, Error> {
+        let Proven { mut tx, mut person, proof, device } = proven;
         let (now, secret) = (self.clock().now(), Secret::new(&self.chance));
         let agent = agent.map(|agent| agent.chars().filter(|c| !c.is_control()).take(MAX_AGENT).collect());
         let id = SessionId::new(self.clock(), &self.chance);
@@ -194,7 +206,7 @@ impl Identity {
         })
     }
 
-    fn browser_session(&self, present: &Present) -> Result<BrowserSession, Error> {
+    pub(crate) fn browser_session(&self, present: &Present) -> Result<BrowserSession, Error> {
         let access = self.access(&present.person, &present.session)?;
         Ok(BrowserSession {
             secret: present.secret.expose().to_owned(),

@@ -13,10 +13,12 @@ use crate::session::{Kind, Proof, Session};
 
 mod attempts;
 mod factors;
+mod passkeys;
 mod resets;
 
 pub(crate) use attempts::*;
 pub(crate) use factors::*;
+pub(crate) use passkeys::*;
 pub(crate) use resets::*;
 
 /// The tables of this service.
@@ -46,12 +48,18 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0005_imported_hashes.sql",
         "sql/migrations/postgres/0005_imported_hashes.sql"
     ),
+    store::migration!(
+        6,
+        "passkeys",
+        "sql/migrations/sqlite/0006_passkeys.sql",
+        "sql/migrations/postgres/0006_passkeys.sql"
+    ),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
 /// Every query of this service, for the test that prepares them all.
-pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS];
+pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS];
 
 const ADD_PERSON: Query<Affected> = Query::find(PEOPLE, "add_person");
 const GET_PERSON: Query<Optional> = Query::find(PEOPLE, "get_person");

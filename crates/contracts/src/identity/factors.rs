@@ -13,6 +13,8 @@ use crate::roles::Recently;
 pub struct SecondFactor {
     /// Since when an authenticator app gives codes; absent when none does.
     pub totp_since: Option<Timestamp>,
+    /// How many passkeys there are.
+    pub passkeys: u32,
     /// How many recovery codes are left.
     pub recovery_codes_left: u32,
     /// A lost second factor was removed and no new one is set up: to be done soon.

@@ -6,6 +6,7 @@ mod factors;
 mod importing;
 mod limits;
 mod managing;
+mod passkeys;
 mod registering;
 mod resetting;
 mod sessions;
@@ -196,5 +197,5 @@ async fn every_query_is_valid_on_every_database() {
 #[test]
 fn every_declared_operation_is_served() {
     let served: Vec<&str> = identity::operations().iter().map(|entry| entry.operation).collect();
-    assert_eq!(served.len(), 32, "{served:?}");
+    assert_eq!(served.len(), 40, "{served:?}");
 }

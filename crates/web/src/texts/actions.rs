@@ -37,6 +37,8 @@ impl T {
             "FACTOR_RESET_REJECTED" => ("Retrait du second facteur refusé", "Second factor reset rejected"),
             "TOTP_ENABLED" => ("Application d’authentification ajoutée", "Authenticator app set up"),
             "TOTP_DISABLED" => ("Application d’authentification retirée", "Authenticator app removed"),
+            "PASSKEY_ADDED" => ("Clé d’accès ajoutée", "Passkey added"),
+            "PASSKEY_REMOVED" => ("Clé d’accès retirée", "Passkey removed"),
             "RECOVERY_CODES_MADE" => ("Nouveaux codes de secours", "New recovery codes"),
             "RECOVERY_CODE_USED" => ("Code de secours utilisé", "Recovery code used"),
             "ACCOUNT_RENAMED" => ("Compte renommé", "Account renamed"),

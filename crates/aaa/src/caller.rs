@@ -168,7 +168,13 @@ impl Caller {
         if parts.status.is_success() {
             return O::Reply::read(&parts.headers, body);
         }
-        Err(serde_json::from_slice(&body).unwrap_or_else(|_| Problem::new(parts.status, "unknown")))
+        let problem: Problem = serde_json::from_slice(&body).unwrap_or_else(|_| Problem::new(parts.status, "unknown"));
+        // The wait is told by a header alone.
+        let wait = parts.headers.get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
+        Err(match wait {
+            Some(seconds) => problem.retry_after(seconds),
+            None => problem,
+        })
     }
 
     fn request<O: Operation>(&self, operation: &O) -> Result<Request<Body>, Problem> {

@@ -241,6 +241,11 @@ impl Problem {
         self.0.detail.as_deref().unwrap_or(&self.0.title)
     }
 
+    /// How long to wait before asking again, if that is known (`Retry-After`).
+    pub fn wait(&self) -> Option<std::time::Duration> {
+        self.0.retry_after.map(|seconds| std::time::Duration::from_secs(seconds.into()))
+    }
+
     /// What was attached for the operator.
     pub fn cause(&self) -> Option<&str> {
         self.0.cause.as_deref()

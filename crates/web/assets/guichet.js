@@ -4,6 +4,9 @@
 // Errors first: the summary is read out and the keyboard starts there.
 document.querySelector("[data-focus]")?.focus();
 
+// On a narrow screen the menu scrolls: the place one is at is in sight.
+document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // A form is sent once. Coming back by the back button makes it usable again.
 for (const form of document.querySelectorAll('form[method="post"]')) {
   form.addEventListener("submit", (event) => {

@@ -10,6 +10,7 @@ mod csrf;
 mod format;
 mod forms;
 mod frame;
+mod halfway;
 mod pages;
 mod problems;
 mod session;
@@ -29,6 +30,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use moka::sync::Cache;
 use vocabulary::{Chance, Clock, Timestamp};
 
+use crate::halfway::Halfway;
 use crate::session::Sessions;
 
 /// The pages of the bank.
@@ -38,13 +40,21 @@ pub struct Web {
     clock: Clock,
     chance: Chance,
     sessions: Sessions,
+    halfway: Halfway,
     bank: Cache<(), (Timestamp, Arc<BankInfo>)>,
 }
 
 impl Web {
     /// Pages that ask the services of `directory`.
     pub fn new(directory: Directory, clock: Clock, chance: Chance) -> Self {
-        Self { directory, sessions: Sessions::new(clock.clone()), clock, chance, bank: Cache::new(1) }
+        Self {
+            directory,
+            sessions: Sessions::new(clock.clone()),
+            halfway: Halfway::new(),
+            clock,
+            chance,
+            bank: Cache::new(1),
+        }
     }
 
     /// Answers every path that is no service's: mount it as the fallback of the public origin, over TLS.

@@ -88,9 +88,11 @@ texts! {
 impl T {
     /// A problem of a service, in a sentence.
     pub(crate) fn problem(self, problem: &Problem) -> String {
+        if let (StatusCode::TOO_MANY_REQUESTS, Some(wait)) = (problem.status(), problem.wait()) {
+            return self.too_many_tries_wait(&self.wait(wait));
+        }
         match problem.code() {
             "sign-in-refused" => self.sign_in_refused(),
-            "too-many-attempts" | "too-many-requests" => self.too_many_tries(),
             "insufficient-funds" => self.p_insufficient(),
             "account-not-open" => self.p_account_not_open(),
             "wrong-currency" => self.p_wrong_currency(),
@@ -113,6 +115,13 @@ impl T {
             "last-superuser" => self.p_last_superuser(),
             "has-accounts" => self.p_has_accounts(),
             "too-large" => self.wrong_large(),
+            "second-factor-required" => self.code_missing(),
+            "proof-refused" => self.proof_refused(),
+            "wrong-code" => self.app_code_wrong(),
+            "totp-on" => self.p_totp_on(),
+            "totp-not-begun" => self.p_totp_not_begun(),
+            "no-second-factor" => self.p_no_second_factor(),
+            "reset-open" => self.p_reset_open(),
             _ if problem.status() == StatusCode::TOO_MANY_REQUESTS => self.too_many_tries(),
             _ if problem.status() == StatusCode::SERVICE_UNAVAILABLE => self.wrong_busy_words(),
             _ => return problem.sentence().to_owned(),

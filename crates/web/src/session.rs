@@ -23,6 +23,11 @@ pub(crate) const THEME_COOKIE: &str = "__Host-theme";
 /// The newest notification that was looked at.
 pub(crate) const SEEN_COOKIE: &str = "__Host-seen";
 
+/// Names a sign-in that waits for its second step.
+pub(crate) const HALFWAY_COOKIE: &str = "__Host-halfway";
+/// What identity knows this browser by, so that strangers' failures do not slow its owner down.
+pub(crate) const DEVICE_COOKIE: &str = "__Host-device";
+
 /// Most sessions whose tokens are kept.
 const MOST_SESSIONS: u64 = 20_000;
 /// A token is given up this long before its end, so that it does not end on the way.
@@ -46,7 +51,7 @@ pub(crate) struct Signed {
 }
 
 /// A text that is not shown.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Secret(pub(crate) String);
 
 impl std::fmt::Debug for Secret {
@@ -130,6 +135,16 @@ pub(crate) fn session_cookie(secret: &str) -> String {
 /// `Set-Cookie` that ends the session in the browser.
 pub(crate) fn no_session_cookie() -> String {
     format!("{SESSION_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0")
+}
+
+/// `Set-Cookie` for the few minutes between two steps of a sign-in; only pages of this very site bring it.
+pub(crate) fn halfway_cookie(name: &str) -> String {
+    format!("{HALFWAY_COOKIE}={name}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=300")
+}
+
+/// `Set-Cookie` that forgets the sign-in that waited.
+pub(crate) fn no_halfway_cookie() -> String {
+    format!("{HALFWAY_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0")
 }
 
 /// `Set-Cookie` for a preference.

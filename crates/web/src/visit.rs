@@ -26,7 +26,9 @@ use crate::Web;
 use crate::forms::Form;
 use crate::frame::{Frame, Place, Theme};
 use crate::pages::wrong;
-use crate::session::{self, LANGUAGE_COOKIE, SEEN_COOKIE, SESSION_COOKIE, Signed, THEME_COOKIE};
+use crate::session::{
+    self, DEVICE_COOKIE, HALFWAY_COOKIE, LANGUAGE_COOKIE, SEEN_COOKIE, SESSION_COOKIE, Secret, Signed, THEME_COOKIE,
+};
 use crate::texts::T;
 use crate::{csrf, texts};
 
@@ -36,6 +38,9 @@ const MAX_FORM: usize = 32 * 1024;
 const DECORATION: Duration = Duration::from_millis(700);
 /// How long what the bank says of itself is believed.
 const BANK_BELIEVED: Duration = Duration::from_mins(5);
+
+/// How services say that the visitor has to prove once more who they are.
+const STEP_UP: &str = "step-up-required";
 
 /// Who may look at a page. The services decide in the end; this only spares people a refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -64,6 +69,7 @@ impl Access {
 }
 
 /// A request of a browser.
+#[derive(Clone)]
 pub(crate) struct Visit {
     pub(crate) web: Web,
     /// The texts in the visitor's language.
@@ -79,6 +85,12 @@ pub(crate) struct Visit {
     pub(crate) form: Form,
     /// What the browser calls itself.
     pub(crate) agent: Option<String>,
+    /// What names the sign-in that waits for its second step.
+    pub(crate) halfway: Option<Secret>,
+    /// What identity knows this browser by.
+    pub(crate) device: Option<Secret>,
+    /// The page of ours that a form was sent from.
+    from: Option<String>,
     /// The newest notification that was looked at.
     seen: Option<String>,
     params: Vec<(String, String)>,
@@ -143,6 +155,7 @@ where
         let shared = Arc::new(visit);
         match handler(Arc::clone(&shared)).await {
             Ok(response) => return response,
+            Err(problem) if problem.code() == STEP_UP => return to_proof(&shared, &parts.method),
             // The token ended, or was revoked, a moment ago: nothing was done, so ask identity and try once more.
             Err(problem) if again && problem.status() == StatusCode::UNAUTHORIZED && shared.signed.is_some() => {
                 visit = match shared.renewed(secret.as_deref()).await {
@@ -154,6 +167,14 @@ where
         }
     }
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// Whoever has to prove once more who they are comes back to the page they were on.
+fn to_proof(visit: &Visit, method: &Method) -> Response {
+    let back = if *method == Method::GET { Some(&visit.here) } else { visit.from.as_ref() };
+    let mut query = Form::default();
+    query.set("next", local(back.map_or("/profile/security", String::as_str)));
+    see_other(&query.link("/prove", "", ""))
 }
 
 fn to_sign_in(visit: &Visit, method: &Method, ended: bool) -> Response {
@@ -180,6 +201,10 @@ impl Visit {
         let accepted = || parts.headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(texts::accepted);
         let theme = cookie(THEME_COOKIE).map(Theme::from_name).unwrap_or_default();
         let seen = cookie(SEEN_COOKIE).map(ToOwned::to_owned);
+        let secret = |name| cookie(name).map(|value| Secret(value.to_owned()));
+        let (halfway, device) = (secret(HALFWAY_COOKIE), secret(DEVICE_COOKIE));
+        let from = parts.headers.get(header::REFERER).and_then(|from| from.to_str().ok()?.parse().ok());
+        let from = from.and_then(|from: http::Uri| from.path_and_query().map(ToString::to_string));
         let language = chosen.or_else(accepted).unwrap_or_default();
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let agent = agent.map(|agent| agent.chars().take(400).collect());
@@ -194,6 +219,9 @@ impl Visit {
             query: Form::read(parts.uri.query().unwrap_or("").as_bytes()),
             form: Form::default(),
             agent,
+            halfway,
+            device,
+            from,
             seen,
             params,
             signed: None,
@@ -210,19 +238,7 @@ impl Visit {
         let secret = secret.unwrap_or("");
         self.web.sessions.forget(secret);
         let signed = self.web.sessions.resume(&self.web.directory.caller(), secret).await?;
-        Ok(Self {
-            web: self.web.clone(),
-            t: self.t,
-            theme: self.theme,
-            path: self.path.clone(),
-            here: self.here.clone(),
-            query: self.query.clone(),
-            form: self.form.clone(),
-            agent: self.agent.clone(),
-            seen: self.seen.clone(),
-            params: self.params.clone(),
-            signed,
-        })
+        Ok(Self { signed, ..self.clone() })
     }
 
     /// Reads the form and refuses what does not come from a page of ours.
@@ -237,7 +253,7 @@ impl Visit {
         self.form = Form::read(&body.to_bytes());
         // The sign-in form is made before there is a session, and stays open in another tab when one begins.
         match &self.signed {
-            Some(signed) if self.path != "/sign-in" && !csrf::fits(&signed.csrf, self.form.get("csrf")) => {
+            Some(signed) if !is_sign_in(&self.path) && !csrf::fits(&signed.csrf, self.form.get("csrf")) => {
                 Err(Box::new(wrong::forged(self).await))
             }
             _ => Ok(()),
@@ -340,6 +356,11 @@ impl Visit {
     pub(crate) fn language(&self) -> Language {
         self.t.0
     }
+}
+
+/// Where people sign in, step by step.
+fn is_sign_in(path: &str) -> bool {
+    path == "/sign-in" || path.starts_with("/sign-in/")
 }
 
 /// A page that was found.

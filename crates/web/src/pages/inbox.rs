@@ -6,7 +6,7 @@ use aaa::Problem;
 use askama::Template;
 use contracts::Limit;
 use contracts::bank::{ApproveRequest, ListRequests, RejectRequest, Request, RequestState};
-use contracts::identity::{ListUsers, UserState};
+use contracts::identity::{ListFactorResets, ListUsers, UserState};
 use http::StatusCode;
 use vocabulary::Reason;
 
@@ -24,6 +24,8 @@ pub(crate) struct InboxPage {
     pub(crate) requests: Vec<Request>,
     /// How many registrations wait.
     pub(crate) waiting: usize,
+    /// How many lost second factors do.
+    pub(crate) resets: usize,
     pub(crate) first: Option<String>,
     pub(crate) next: Option<String>,
 }
@@ -38,13 +40,14 @@ pub(crate) async fn inbox(visit: Arc<Visit>) -> Outcome {
         ..ListRequests::default()
     };
     let people = ListUsers { state: Some(UserState::Pending), limit: Limit::MAX, ..ListUsers::default() };
-    let (open, people) = tokio::join!(visit.call(open), visit.call(people));
+    let (open, people, resets) = tokio::join!(visit.call(open), visit.call(people), visit.call(ListFactorResets {}));
     let open = open?;
     page(&InboxPage {
         f: visit.frame(Place::Inbox, t.inbox()).await,
         t,
         requests: open.items,
         waiting: people.map_or(0, |page| page.items.len()),
+        resets: resets.map_or(0, |page| page.items.len()),
         first: q.cursor().map(|_| "/inbox".to_owned()),
         next: open.next.map(|next| q.link("/inbox", "cursor", String::from(next))),
     })

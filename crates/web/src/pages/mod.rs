@@ -8,7 +8,11 @@ mod journal;
 mod moving;
 mod people;
 mod profile;
+mod prove;
 mod requests;
+mod resets;
+mod security;
+mod sign_in;
 mod status;
 pub(crate) mod wrong;
 
@@ -27,8 +31,11 @@ pub(crate) fn routes() -> Router<Web> {
     use Access::{Agents, Open, Signed, Staff, Superusers};
     Router::new()
         .route("/", show(Open, entry::start))
-        .route("/sign-in", show(Open, entry::sign_in).merge(act(Open, entry::do_sign_in)))
-        .route("/sign-out", act(Open, entry::sign_out))
+        .route("/sign-in", show(Open, sign_in::sign_in).merge(act(Open, sign_in::do_sign_in)))
+        .route("/sign-in/code", show(Open, sign_in::code).merge(act(Open, sign_in::do_code)))
+        .route("/sign-in/lost", show(Open, sign_in::lost).merge(act(Open, sign_in::do_lost)))
+        .route("/sign-out", act(Open, sign_in::sign_out))
+        .route("/prove", show(Signed, prove::prove).merge(act(Signed, prove::do_prove)))
         .route("/register", show(Open, entry::register).merge(act(Open, entry::do_register)))
         .route("/welcome", show(Open, entry::welcome))
         .route("/preferences", act(Open, entry::preferences))
@@ -51,7 +58,13 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/notifications", show(Signed, journal::notices))
         .route("/profile", show(Signed, profile::profile).merge(act(Signed, profile::do_profile)))
         .route("/profile/password", show(Signed, profile::password).merge(act(Signed, profile::do_password)))
-        .route("/profile/sessions/{id}/end", act(Signed, profile::end_session))
+        .route("/profile/security", show(Signed, security::security))
+        .route("/profile/totp", show(Signed, security::totp).merge(act(Signed, security::confirm_totp)))
+        .route("/profile/totp/begin", act(Signed, security::begin_totp))
+        .route("/profile/totp/remove", act(Signed, security::remove_totp))
+        .route("/profile/recovery-codes", act(Signed, security::new_codes))
+        .route("/profile/sessions/end-others", act(Signed, security::end_other_sessions))
+        .route("/profile/sessions/{id}/end", act(Signed, security::end_session))
         .route("/inbox", show(Agents, inbox::inbox))
         .route("/clients", show(Agents, accounts::clients))
         .route("/users", show(Staff, people::users))
@@ -61,6 +74,12 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/users/{id}/reject", act(Staff, people::reject))
         .route("/users/{id}/disable", act(Staff, people::disable))
         .route("/users/{id}/delete", act(Staff, people::delete))
+        .route("/users/{id}/unlock", act(Staff, people::unlock))
+        .route("/users/{id}/factor-reset", act(Staff, people::propose_reset))
+        .route("/resets", show(Staff, resets::resets))
+        .route("/resets/{id}", show(Staff, resets::reset))
+        .route("/resets/{id}/approve", act(Staff, resets::approve))
+        .route("/resets/{id}/reject", act(Staff, resets::reject))
         .route("/logs", show(Staff, journal::logs))
 }
 

@@ -6,13 +6,14 @@ use aaa::Problem;
 use askama::Template;
 use contracts::bank::{Account, ListAccounts};
 use contracts::identity::{
-    ActivateUser, CreateAgent, DeleteUser, DisableUser, GetUser, ListUsers, RejectUser, User, UserState,
+    ActivateUser, CreateAgent, DeleteUser, DisableUser, FactorReset, GetUser, ListFactorResets, ListUsers,
+    ProposeFactorReset, RejectUser, ResetState, UnlockUser, User, UserState,
 };
 use contracts::roles::Role;
 use http::StatusCode;
 use vocabulary::{Reason, UserId};
 
-use super::entry::{error_title, read_password};
+use super::entry::{Newcomer, error_title, read_password};
 use super::{Choice, named};
 use crate::forms::{Entries, Form};
 use crate::frame::{Frame, Place};
@@ -30,6 +31,8 @@ pub(crate) struct UsersPage {
     pub(crate) states: Vec<Choice>,
     pub(crate) roles: Vec<Choice>,
     pub(crate) users: Vec<User>,
+    /// How many lost second factors wait.
+    pub(crate) resets: usize,
     pub(crate) first: Option<String>,
     pub(crate) next: Option<String>,
 }
@@ -47,6 +50,10 @@ pub(crate) struct UserPage {
     pub(crate) can_activate: bool,
     pub(crate) can_reject: bool,
     pub(crate) can_disable: bool,
+    /// The removal of their second factor, if one is open.
+    pub(crate) reset: Option<FactorReset>,
+    /// Whether nobody proposed that yet.
+    pub(crate) may_propose: bool,
     pub(crate) show_accounts: bool,
     pub(crate) accounts: Vec<Account>,
 }
@@ -79,6 +86,8 @@ pub(crate) async fn users(visit: Arc<Visit>) -> Outcome {
         })
         .await?;
     let superuser = visit.role() == Some(Role::Superuser);
+    // Beside the list, and never in its way.
+    let resets = visit.call(ListFactorResets {}).await.map_or(0, |page| page.items.len());
     page(&UsersPage {
         f: visit.frame(Place::People, if superuser { t.people() } else { t.members() }).await,
         t,
@@ -87,6 +96,7 @@ pub(crate) async fn users(visit: Arc<Visit>) -> Outcome {
         states: states(t),
         roles: roles(t, superuser),
         users: found.items,
+        resets,
         first: q.cursor().map(|_| q.link("/users", "cursor", "")),
         next: found.next.map(|next| q.link("/users", "cursor", String::from(next))),
         q: q.clone(),
@@ -126,6 +136,8 @@ async fn show_user(visit: &Visit, e: Entries) -> Outcome {
             Role::Agent => u.role == Role::Member,
             Role::Superuser => u.role != Role::Member,
         };
+    let open = if manages { visit.call(ListFactorResets {}).await?.items } else { Vec::new() };
+    let reset = open.into_iter().find(|reset| reset.person == u.id);
     let name = format!("{} {}", u.first_name, u.last_name);
     page_as(
         e.status(),
@@ -137,6 +149,8 @@ async fn show_user(visit: &Visit, e: Entries) -> Outcome {
             can_activate: u.state != UserState::Active,
             can_reject: u.state == UserState::Pending,
             can_disable: u.state == UserState::Active,
+            may_propose: reset.as_ref().is_none_or(|reset| reset.state == ResetState::Asked),
+            reset,
             show_accounts,
             accounts,
             u,
@@ -185,6 +199,21 @@ pub(crate) async fn delete(visit: Arc<Visit>) -> Outcome {
     answer(&visit, done.map(|_| ()), e, "/users?done=deleted").await
 }
 
+pub(crate) async fn unlock(visit: Arc<Visit>) -> Outcome {
+    let id: UserId = visit.id()?;
+    let done = visit.call(UnlockUser { id }).await;
+    answer(&visit, done.map(|_| ()), Entries::default(), &format!("/users/{id}?done=unlocked")).await
+}
+
+/// Two of the staff remove a lost second factor; this is the first of them.
+pub(crate) async fn propose_reset(visit: Arc<Visit>) -> Outcome {
+    let id: UserId = visit.id()?;
+    let mut e = Entries::of(&visit.form);
+    let Some(reason) = e.take(visit.t, "made_sure") else { return show_user(&visit, e).await };
+    let done = visit.call(ProposeFactorReset { id, reason }).await;
+    answer(&visit, done.map(|_| ()), e, &format!("/users/{id}?done=proposed")).await
+}
+
 fn optional_reason(visit: &Visit, e: &mut Entries, name: &str) -> Option<Reason> {
     if e.value(name).is_empty() { None } else { e.take(visit.t, name) }
 }
@@ -211,14 +240,9 @@ pub(crate) async fn create(visit: Arc<Visit>) -> Outcome {
 pub(crate) async fn do_create(visit: Arc<Visit>) -> Outcome {
     let t = visit.t;
     let mut e = Entries::of(&visit.form);
-    let first_name = e.take(t, "first_name");
-    let last_name = e.take(t, "last_name");
-    let email = e.take(t, "email");
-    let login = e.take(t, "login");
+    let newcomer = Newcomer::read(&visit, &mut e);
     let password = read_password(&visit, &mut e, "password");
-    if let (Some(first_name), Some(last_name), Some(email), Some(login), Some(password)) =
-        (first_name, last_name, email, login, password)
-    {
+    if let (Some(Newcomer { login, email, first_name, last_name }), Some(password)) = (newcomer, password) {
         match visit.call_once(CreateAgent { login, password, email, first_name, last_name }).await {
             Ok(user) => return Ok(see_other(&format!("/users/{}?done=created", user.0.id))),
             Err(problem) => e.refuse(t, problem, &[])?,

@@ -1,9 +1,9 @@
-//! One's own profile, password and sessions.
+//! One's own profile and password.
 
 use std::sync::Arc;
 
 use askama::Template;
-use contracts::identity::{ChangePassword, EditProfile, EndSession, GetProfile, ListSessions, Session, User};
+use contracts::identity::{ChangePassword, EditProfile, GetProfile, GetSecondFactor, User};
 use vocabulary::Timestamp;
 
 use super::entry::{error_title, read_new_password, read_password};
@@ -21,13 +21,8 @@ pub(crate) struct ProfilePage {
     pub(crate) e: Entries,
     pub(crate) u: User,
     pub(crate) previous: Option<Timestamp>,
-    pub(crate) sessions: Vec<Device>,
-}
-
-/// A session, by the name people know the browser by.
-pub(crate) struct Device {
-    pub(crate) title: String,
-    pub(crate) session: Session,
+    /// Whether a second factor is asked for.
+    pub(crate) second_factor: bool,
 }
 
 #[derive(Template)]
@@ -46,16 +41,15 @@ pub(crate) async fn profile(visit: Arc<Visit>) -> Outcome {
 
 async fn show_profile(visit: &Visit, mut e: Entries) -> Outcome {
     let t = visit.t;
-    let (u, sessions) = tokio::try_join!(visit.call(GetProfile {}), visit.call(ListSessions {}))?;
+    let (u, second) = tokio::try_join!(visit.call(GetProfile {}), visit.call(GetSecondFactor {}))?;
     e.suggest("first_name", &u.first_name);
     e.suggest("last_name", &u.last_name);
     e.suggest("email", &u.email);
     e.suggest("language", T(u.language).tag());
     let title = if e.failed() { error_title(visit, t.my_profile()) } else { t.my_profile().to_owned() };
-    let sessions = sessions.items.into_iter().map(|session| device(t, session)).collect();
     let previous = visit.me()?.previous_login_at;
     let f = visit.frame(Place::Profile, title).await;
-    page_as(e.status(), &ProfilePage { f, t, e, u, previous, sessions })
+    page_as(e.status(), &ProfilePage { f, t, e, u, previous, second_factor: second.totp_since.is_some() })
 }
 
 pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {
@@ -91,45 +85,10 @@ pub(crate) async fn do_password(visit: Arc<Visit>) -> Outcome {
     let new_password = read_new_password(&visit, &mut e, "new_password");
     if let (Some(old_password), Some(new_password)) = (old_password, new_password) {
         match visit.call(ChangePassword { old_password, new_password }).await {
-            Ok(_) => return Ok(see_other("/profile?done=password")),
+            Ok(_) => return Ok(see_other("/profile/security?done=password")),
             Err(problem) => e.refuse(t, problem, &[])?,
         }
     }
     let f = visit.frame(Place::Profile, error_title(&visit, t.change_password())).await;
     page_as(e.status(), &PasswordPage { f, t, e, login: visit.me()?.user.login.to_string() })
-}
-
-pub(crate) async fn end_session(visit: Arc<Visit>) -> Outcome {
-    visit.call(EndSession { id: visit.id()? }).await?;
-    Ok(see_other("/profile?done=ended"))
-}
-
-/// "Firefox on Linux" says more to people than what the browser sends.
-pub(crate) fn device(t: T, session: Session) -> Device {
-    let agent = session.agent.as_deref().unwrap_or("");
-    let find =
-        |all: &[(&str, &'static str)]| all.iter().find(|(mark, _)| agent.contains(mark)).map_or("", |(_, name)| *name);
-    // In this order: each names those after it as well.
-    let browser = find(&[
-        ("Edg", "Edge"),
-        ("OPR", "Opera"),
-        ("Firefox", "Firefox"),
-        ("Chrom", "Chrome"),
-        ("Safari", "Safari"),
-        ("curl", "curl"),
-    ]);
-    let system = find(&[
-        ("Android", "Android"),
-        ("iPhone", "iPhone"),
-        ("iPad", "iPad"),
-        ("Windows", "Windows"),
-        ("Mac OS", "macOS"),
-        ("Linux", "Linux"),
-    ]);
-    let title = match (browser, system) {
-        ("", "") => t.unknown_device().to_owned(),
-        (one, "") | ("", one) => one.to_owned(),
-        (browser, system) => t.browser_on(browser, system),
-    };
-    Device { title, session }
 }

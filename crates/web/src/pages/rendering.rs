@@ -7,20 +7,24 @@ use super::samples::{
 };
 use askama::Template;
 use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
-use contracts::identity::{Language, Session, UserState};
+use contracts::identity::{FactorReset, Language, ResetState, SecondFactor, Session, UserState};
 use contracts::monitor::{Health, ServiceStatus, Status, Truth};
 use contracts::roles::Role;
 use vocabulary::Currency;
 
 use super::account::{AccountPage, AskPage, RenamePage, RibPage, periods};
 use super::accounts::{ACCOUNT_STATES, AccountsPage, ClientsPage, Movement, OpenPage};
-use super::entry::{RegisterPage, SignInPage, WelcomePage};
+use super::entry::{RegisterPage, WelcomePage};
 use super::inbox::InboxPage;
 use super::journal::{LogsPage, NoticesPage, actions, levels, line, notice};
 use super::moving::{MoveCheck, MoveForm, To};
 use super::people::{CreatePage, UserPage, UsersPage};
-use super::profile::{PasswordPage, ProfilePage, device};
+use super::profile::{PasswordPage, ProfilePage};
+use super::prove::ProvePage;
 use super::requests::{RequestPage, RequestsPage, kinds, states};
+use super::resets::{Reset, ResetPage, ResetsPage};
+use super::security::{CodesPage, Device, SecurityPage, TotpPage, device, in_groups};
+use super::sign_in::{CodePage, LostPage, SignInPage};
 use super::status::StatusPage;
 use super::wrong::WrongPage;
 use super::{Choice, people};
@@ -46,18 +50,12 @@ fn people_pages(t: T, pages: &mut Pages) {
     add("register_faults", RegisterPage { f: open(t.register_title()), t, e, key: "k".into() }.render());
     add("welcome", WelcomePage { f: open(t.welcome_title()), t }.render());
     let u = user(1, "Claire", "Fontaine", Role::Member, UserState::Active);
-    let session = |n, current, agent: &str| {
-        let agent = Some(agent.to_owned());
-        let (created_at, seen_at) = (at("2026-11-21T07:55:00Z"), at("2026-11-21T08:10:00Z"));
-        device(t, Session { id: id(n), current, agent, created_at, seen_at, ends_at: seen_at })
-    };
-    let sessions = vec![
-        session(601, true, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
-        session(602, false, "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19 Safari/604.1"),
-    ];
     let previous = Some(at("2026-11-19T18:20:00Z"));
     let e = faulty(b"first_name=Claire&last_name=Fontaine&email=claire@exemple.fr&language=fr", &[]);
-    add("profile", ProfilePage { f: member(Place::Profile, t.my_profile()), t, e, u, previous, sessions }.render());
+    add(
+        "profile",
+        ProfilePage { f: member(Place::Profile, t.my_profile()), t, e, u, previous, second_factor: true }.render(),
+    );
     let f = member(Place::Profile, t.change_password());
     add(
         "password",
@@ -67,6 +65,72 @@ fn people_pages(t: T, pages: &mut Pages) {
     let f = member(Place::Elsewhere, t.wrong_not_found());
     let words = t.wrong_not_found_words().to_owned();
     add("wrong", WrongPage { f, t, words, trace: Some("4bf92f3577b34da6".into()) }.render());
+}
+
+fn security_pages(t: T, pages: &mut Pages) {
+    let member = |title: &str| frame(t, Some(Role::Member), Place::Profile, title);
+    let open = |title: &str| frame(t, None, Place::Elsewhere, title);
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
+    add("code", CodePage { f: open(t.code_title()), t, e: Entries::default() }.render());
+    let e = faulty(b"", &[("otp", t.code_wrong())]);
+    add("code_wrong", CodePage { f: open(t.code_title()), t, e }.render());
+    add("lost", LostPage { f: open(t.lost_title()), t, asked: false }.render());
+    add("lost_asked", LostPage { f: open(t.lost_asked_title()), t, asked: true }.render());
+    let e = faulty(b"next=/profile/security", &[("", t.proof_refused())]);
+    let (f, login) = (member(t.prove_title()), "claire".to_owned());
+    add("prove", ProvePage { f, t, e, login: login.clone(), second_factor: true }.render());
+    let session = |n, current, agent: &str| {
+        let agent = Some(agent.to_owned());
+        let (created_at, seen_at) = (at("2026-11-21T07:55:00Z"), at("2026-11-21T08:10:00Z"));
+        device(t, Session { id: id(n), current, agent, created_at, seen_at, ends_at: seen_at })
+    };
+    let sessions = vec![
+        session(601, true, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+        session(602, false, "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19 Safari/604.1"),
+    ];
+    let security = |second, sessions: Vec<Device>| SecurityPage {
+        f: member(t.security()),
+        t,
+        e: Entries::default(),
+        second,
+        others: sessions.len() > 1,
+        sessions,
+    };
+    let off = SecondFactor { totp_since: None, recovery_codes_left: 0, enrol_again: true };
+    let on = SecondFactor { totp_since: Some(at("2026-11-02T10:00:00Z")), recovery_codes_left: 9, enrol_again: false };
+    add("security", security(off, sessions).render());
+    add("security_on", security(on, Vec::new()).render());
+    let (qr, secret) = ("<svg></svg>".to_owned(), in_groups("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"));
+    let url = "otpauth://totp/Guichet:claire?secret=GEZDGNBV&issuer=Guichet".to_owned();
+    let e = faulty(b"", &[("code", t.app_code_wrong())]);
+    add("totp", TotpPage { f: member(t.totp_title()), t, e, qr, secret, url }.render());
+    let codes = (0..10).map(|n| format!("abcde{n}-abcdef-abcdef-abcdef")).collect();
+    add("codes", CodesPage { f: member(t.codes_title()), t, codes, login }.render());
+}
+
+fn reset_pages(t: T, pages: &mut Pages) {
+    let agent = |title: &str| frame(t, Some(Role::Agent), Place::People, title);
+    let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
+    let (me, colleague) = (id(7), id(8));
+    let reset = |n, state| FactorReset {
+        id: id(n),
+        person: id(21),
+        login: "lefort".parse().unwrap(),
+        name: "Inès Lefort".to_owned(),
+        state,
+        proposer: (state == ResetState::Proposed).then_some(if n == 701 { me } else { colleague }),
+        proposer_login: (state == ResetState::Proposed).then(|| "benali".to_owned()),
+        reason: (state == ResetState::Proposed).then(|| "Carte <b> vue au guichet".to_owned()),
+        created_at: at("2026-11-20T16:42:00Z"),
+        expires_at: at("2026-11-23T16:42:00Z"),
+    };
+    let all = [(701, ResetState::Proposed), (702, ResetState::Proposed), (703, ResetState::Asked)];
+    let all: Vec<Reset> = all.map(|(n, state)| Reset::of(reset(n, state), me)).into();
+    for (name, r) in ["reset_own", "reset_decide", "reset_asked"].into_iter().zip(all.iter().cloned()) {
+        add(name, ResetPage { f: agent(t.reset_title()), t, e: Entries::default(), r }.render());
+    }
+    add("resets", ResetsPage { f: agent(t.resets()), t, resets: all }.render());
+    add("resets_none", ResetsPage { f: agent(t.resets()), t, resets: Vec::new() }.render());
 }
 
 fn money_pages(t: T, pages: &mut Pages) {
@@ -222,6 +286,7 @@ fn staff_pages(t: T, pages: &mut Pages) {
         t,
         requests,
         waiting,
+        resets: waiting,
         first: None,
         next: Some("?cursor=x".into()),
     };
@@ -241,6 +306,7 @@ fn staff_pages(t: T, pages: &mut Pages) {
         states: people::states(t),
         roles: people::roles(t, true),
         users,
+        resets: 1,
         first: None,
         next: None,
     };
@@ -254,6 +320,8 @@ fn staff_pages(t: T, pages: &mut Pages) {
         can_activate: state != UserState::Active,
         can_reject: state == UserState::Pending,
         can_disable: state == UserState::Active,
+        reset: None,
+        may_propose: true,
         show_accounts: true,
         accounts: accounts(),
     };
@@ -319,6 +387,8 @@ fn every_page(language: Language) -> Pages {
     let t = T(language);
     let mut pages = Vec::new();
     people_pages(t, &mut pages);
+    security_pages(t, &mut pages);
+    reset_pages(t, &mut pages);
     money_pages(t, &mut pages);
     moving_pages(t, &mut pages);
     request_pages(t, &mut pages);
@@ -343,7 +413,8 @@ fn every_page_renders_in_both_languages_within_its_rules() {
             assert!(!html.contains("<b>"), "{page}: what people write is escaped");
             assert!(html.len() < 100_000, "{page}: {} bytes", html.len());
             let posts = html.matches("method=\"post\"").count();
-            let open = ["sign_in", "register", "sign_in_refused", "register_faults"].contains(&name);
+            let open = ["sign_in", "register", "sign_in_refused", "register_faults", "code", "code_wrong", "lost"]
+                .contains(&name);
             assert!(open || html.matches("name=\"csrf\"").count() == posts, "{page}: every form carries the token");
             assert!(html.matches("<table").count() == html.matches("<caption").count(), "{page}: captions");
             let labels = html.matches("<label").count();

@@ -7,6 +7,7 @@ mod actions;
 mod chrome;
 mod money;
 mod people;
+mod security;
 mod staff;
 mod states;
 
@@ -87,6 +88,7 @@ mod tests {
             include_str!("chrome.rs"),
             include_str!("money.rs"),
             include_str!("people.rs"),
+            include_str!("security.rs"),
             include_str!("staff.rs"),
             include_str!("states.rs"),
         ];

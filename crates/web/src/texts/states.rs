@@ -159,6 +159,8 @@ impl T {
             "amount" => self.amount(),
             "reference" => self.reference(),
             "reason" | "why" => self.reason(),
+            "otp" | "code" => self.code(),
+            "made_sure" => self.made_sure(),
             _ => return message.to_owned(),
         };
         self.named_fault(name, message)
@@ -253,6 +255,22 @@ impl T {
             "saved" => self.pick("Votre profil est à jour.", "Your profile is up to date."),
             "password" => self.pick("Votre mot de passe est changé.", "Your password is changed."),
             "ended" => self.pick("La session est terminée.", "The session has ended."),
+            "others-ended" => self.pick("Vos autres sessions sont terminées.", "Your other sessions have ended."),
+            "totp" => self.pick("Votre second facteur est activé.", "Your second factor is on."),
+            "totp-off" => self.pick("L’application est désactivée.", "The app is turned off."),
+            "proven" => {
+                self.pick("C’est bien vous. Vous pouvez refaire votre action.", "It is you. Please repeat your action.")
+            }
+            "unlocked" => {
+                self.pick("Cette personne peut se connecter sans attendre.", "This person can sign in at once.")
+            }
+            "proposed" => self.pick("Un collègue doit maintenant approuver.", "A colleague has to approve now."),
+            "reset" => self.pick(
+                "Le second facteur est retiré ; cette personne se connecte avec son mot de passe.",
+                "The second factor is removed; this person signs in with the password.",
+            ),
+            "decided-already" => self.pick("Cela a été décidé entre-temps.", "This was decided in the meantime."),
+            "reset-refused" => self.pick("Le second facteur reste en place.", "The second factor stays in place."),
             "activated" => self.pick("Cette personne peut se connecter.", "This person can sign in."),
             "refused" => self.pick("L’inscription est refusée.", "The registration is rejected."),
             "disabled" => self.pick("Cette personne ne peut plus se connecter.", "This person can no longer sign in."),

@@ -136,7 +136,7 @@ impl House {
             modules,
             &directory,
             gate(Arc::new(())),
-            Web::new(directory.clone(), clock.clone(), chance.clone()),
+            Web::new(directory.clone(), clock.clone(), chance.clone()).behind(proxies),
         )?;
         Ok(Self { directory, router, identity, verifier, audits, stores, relays, bank, monitor })
     }

@@ -41,6 +41,7 @@ pub struct Web {
     chance: Chance,
     sessions: Sessions,
     halfway: Halfway,
+    proxies: u8,
     bank: Cache<(), (Timestamp, Arc<BankInfo>)>,
 }
 
@@ -51,10 +52,17 @@ impl Web {
             directory,
             sessions: Sessions::new(clock.clone()),
             halfway: Halfway::new(),
+            proxies: 0,
             clock,
             chance,
             bank: Cache::new(1),
         }
+    }
+
+    /// The same pages behind so many proxies of one's own: limits count a client where it truly is.
+    #[must_use]
+    pub fn behind(self, proxies: u8) -> Self {
+        Self { proxies, ..self }
     }
 
     /// Answers every path that is no service's: mount it as the fallback of the public origin, over TLS.

@@ -93,6 +93,8 @@ pub(crate) struct Visit {
     from: Option<String>,
     /// The newest notification that was looked at.
     seen: Option<String>,
+    /// Where the browser is.
+    client: Option<String>,
     params: Vec<(String, String)>,
     signed: Option<Signed>,
 }
@@ -132,7 +134,7 @@ where
     let mut visit = Visit::new(web, &mut parts).await;
     let secret = session::cookie(&parts.headers, SESSION_COOKIE).map(ToOwned::to_owned);
     if let Some(secret) = &secret {
-        match visit.web.sessions.resume(&visit.web.directory.caller(), secret).await {
+        match visit.web.sessions.resume(&visit.nobody(), secret).await {
             Ok(signed) => visit.sign(signed),
             Err(_) if access == Access::Open => {}
             Err(problem) => return wrong::page(&visit, &problem).await,
@@ -223,6 +225,7 @@ impl Visit {
             device,
             from,
             seen,
+            client: aaa::client_address(parts, web.proxies).map(|address| address.to_string()),
             params,
             signed: None,
             web,
@@ -237,7 +240,7 @@ impl Visit {
     async fn renewed(&self, secret: Option<&str>) -> Result<Self, Problem> {
         let secret = secret.unwrap_or("");
         self.web.sessions.forget(secret);
-        let signed = self.web.sessions.resume(&self.web.directory.caller(), secret).await?;
+        let signed = self.web.sessions.resume(&self.nobody(), secret).await?;
         Ok(Self { signed, ..self.clone() })
     }
 
@@ -275,9 +278,14 @@ impl Visit {
         self.signed.as_ref().map(|signed| signed.user.role)
     }
 
+    /// Calls services as nobody, for the visitor's browser.
+    pub(crate) fn nobody(&self) -> Caller {
+        self.web.directory.caller().on_behalf_of(self.client.clone())
+    }
+
     /// Calls services as the visitor.
     pub(crate) fn caller(&self) -> Caller {
-        let caller = self.web.directory.caller();
+        let caller = self.nobody();
         match &self.signed {
             Some(signed) => caller.with_token(&signed.token.0),
             None => caller,

@@ -96,8 +96,13 @@ fn security_pages(t: T, pages: &mut Pages) {
         others: sessions.len() > 1,
         sessions,
     };
-    let off = SecondFactor { totp_since: None, recovery_codes_left: 0, enrol_again: true };
-    let on = SecondFactor { totp_since: Some(at("2026-11-02T10:00:00Z")), recovery_codes_left: 9, enrol_again: false };
+    let off = SecondFactor { totp_since: None, recovery_codes_left: 0, enrol_again: true, passkeys: 0 };
+    let on = SecondFactor {
+        totp_since: Some(at("2026-11-02T10:00:00Z")),
+        recovery_codes_left: 9,
+        enrol_again: false,
+        passkeys: 1,
+    };
     add("security", security(off, sessions).render());
     add("security_on", security(on, Vec::new()).render());
     let (qr, secret) = ("<svg></svg>".to_owned(), in_groups("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"));

@@ -157,7 +157,7 @@ async fn open(visit: &Visit, half: &HalfSignIn, otp: Option<String>) -> Result<B
         ..OpenBrowserSession::new(half.login.clone(), Password::clone(&half.password))
     };
     // Nobody's call: a session that this browser still has plays no part.
-    visit.web.directory.caller().call(request).await.map(|opened| opened.0)
+    visit.nobody().call(request).await.map(|opened| opened.0)
 }
 
 /// Into the bank, with the cookies of a session that was just opened.

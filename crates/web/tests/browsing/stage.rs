@@ -213,7 +213,7 @@ pub(crate) fn play_factors(script: &mut Script, method: &http::Method, path: &st
     let is = |route: aaa::Route| *method == route.method() && path == route.path();
     let codes = || Json(json!({"recovery_codes": ["aaaa-bbbb", "cccc-dddd"]})).into_response();
     if is(GetSecondFactor::ROUTE) {
-        let second = json!({"totp_since": null, "recovery_codes_left": 0, "enrol_again": false});
+        let second = json!({"totp_since": null, "recovery_codes_left": 0, "enrol_again": false, "passkeys": 0});
         return Some(Json(second).into_response());
     }
     if is(ProveAgain::ROUTE) {

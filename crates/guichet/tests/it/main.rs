@@ -4,6 +4,7 @@
 //! Knows the API alone, and what the command line prints; only `matrix` looks into the tables, to say "nothing changed".
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod attacks;
 mod bad_input;
 mod client;
 mod import;
@@ -16,4 +17,5 @@ mod oracle;
 mod people;
 mod process;
 mod startup;
+mod timing;
 mod why;

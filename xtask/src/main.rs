@@ -4,6 +4,7 @@
 //! what it skips, it says. Knows no rule of the bank.
 
 mod check;
+mod mutants;
 mod python;
 mod repo;
 mod run;
@@ -35,6 +36,7 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   bench aaa [--quick]
                       What the layer costs a request, as a ratio to a bare route, and how many sign-ins a second
                       leave other requests alone.
+  mutants [NAME…]     Open the doors that docs/mutations.toml lists, one after the other, and expect a test to notice.
   services -- CMD     Run a command with the test servers up and their addresses in its environment:
                       cargo xtask services -- psql
   help                This text.
@@ -69,6 +71,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<(), Failure> {
         "test" => services::test(args, &[]),
         "prove" => services::test(args, &[("GUICHET_PROVE", "1")]),
         "bench" => services::bench(args),
+        "mutants" => mutants::mutants(args),
         "services" => services::with_command(args),
         "tidy" => none_of(args).and_then(|()| tidy::command()),
         "check" => check::command(args),

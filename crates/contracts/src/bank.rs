@@ -14,6 +14,7 @@ use vocabulary::{
 };
 
 use crate::roles::Agents;
+use crate::scopes::{Payers, Readers};
 use crate::{Cursor, Limit, Page};
 
 /// The service's name.
@@ -348,7 +349,7 @@ pub struct ListAccounts {
 }
 impl Operation for ListAccounts {
     const ROUTE: Route = get("/api/accounts");
-    type Policy = Signed;
+    type Policy = Readers;
     type Reply = Page<Account>;
 }
 
@@ -367,7 +368,7 @@ impl Operation for OpenAccount {
 }
 
 macro_rules! on_account {
-    ($($(#[$doc:meta])* $name:ident $route:expr, $right:ty => $reply:ty, { $($(#[$fdoc:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
+    ($($(#[$doc:meta])* $name:ident $route:expr, $who:ty, $right:ty => $reply:ty, { $($(#[$fdoc:meta])* $field:ident: $type:ty),* $(,)? })+) => {$(
         $(#[$doc])*
         #[derive(Serialize, Deserialize, JsonSchema, Fields)]
         pub struct $name {
@@ -382,7 +383,7 @@ macro_rules! on_account {
         }
         impl Operation for $name {
             const ROUTE: Route = $route;
-            type Policy = May<Signed, $right>;
+            type Policy = May<$who, $right>;
             type Reply = $reply;
         }
     )+};
@@ -390,20 +391,20 @@ macro_rules! on_account {
 
 on_account! {
     /// One account.
-    GetAccount get("/api/accounts/{id}"), SeeAccount => Account, {}
+    GetAccount get("/api/accounts/{id}"), Readers, SeeAccount => Account, {}
     /// Renames an account.
-    EditAccount Route::patch(SERVICE, "/api/accounts/{id}"), UseAccount => Account, {
+    EditAccount Route::patch(SERVICE, "/api/accounts/{id}"), Signed, UseAccount => Account, {
         /// Its new name.
         label: Label,
     }
     /// Asks to close an account; it must stand at zero with nothing pending.
-    CloseAccount Route::delete(SERVICE, "/api/accounts/{id}").idempotent(), UseAccount => Created<Request>, {}
+    CloseAccount Route::delete(SERVICE, "/api/accounts/{id}").idempotent(), Signed, UseAccount => Created<Request>, {}
     /// Asks for another account number; the old one stops working when an agent approves.
-    RenewIban create("/api/accounts/{id}/iban"), UseAccount => Created<Request>, {}
+    RenewIban create("/api/accounts/{id}/iban"), Signed, UseAccount => Created<Request>, {}
     /// The account's RIB.
-    GetRib get("/api/accounts/{id}/rib"), SeeAccount => RibDocument, {}
+    GetRib get("/api/accounts/{id}/rib"), Readers, SeeAccount => RibDocument, {}
     /// The account's history, newest first, with the balance after each line.
-    ListTransactions get("/api/accounts/{id}/transactions"), SeeAccount => Page<Transaction>, {
+    ListTransactions get("/api/accounts/{id}/transactions"), Readers, SeeAccount => Page<Transaction>, {
         /// From this day on.
         #[serde(default)]
         from: Option<Day>,
@@ -446,7 +447,7 @@ macro_rules! cash {
         }
         impl Operation for $name {
             const ROUTE: Route = create($path);
-            type Policy = May<Signed, UseAccount>;
+            type Policy = May<Payers, UseAccount>;
             type Reply = Created<Request>;
             fn check(&self, faults: &mut Faults) {
                 check_amount(self.amount, self.currency, faults);
@@ -484,7 +485,7 @@ impl On<AccountId> for RequestTransfer {
 }
 impl Operation for RequestTransfer {
     const ROUTE: Route = create("/api/transfers");
-    type Policy = May<Signed, UseAccount>;
+    type Policy = May<Payers, UseAccount>;
     type Reply = Created<Request>;
     fn check(&self, faults: &mut Faults) {
         check_amount(self.amount, self.currency, faults);
@@ -516,7 +517,7 @@ pub struct ListRequests {
 }
 impl Operation for ListRequests {
     const ROUTE: Route = get("/api/requests");
-    type Policy = Signed;
+    type Policy = Readers;
     type Reply = Page<Request>;
 }
 
@@ -544,7 +545,7 @@ macro_rules! on_request {
 
 on_request! {
     /// One request.
-    GetRequest get("/api/requests/{id}"), May<Signed, SeeRequest>, {}
+    GetRequest get("/api/requests/{id}"), May<Readers, SeeRequest>, {}
     /// Approves a request: what was asked is done at once. 409 if it is decided already.
     ApproveRequest post("/api/requests/{id}/approve"), FourEyes<Agents, DecideRequest>, {
         /// The `digest` that was read; the approval is refused if the content is another.

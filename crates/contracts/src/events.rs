@@ -87,6 +87,10 @@ actions! {
     Logout = "LOGOUT",
     /// A session was ended from another one, or by staff.
     SessionEnded = "SESSION_ENDED",
+    /// Somebody made a personal token.
+    TokenMade = "TOKEN_MADE",
+    /// Somebody revoked one of their personal tokens.
+    TokenRevoked = "TOKEN_REVOKED",
     /// A refresh token was used twice: stolen, or a broken client. The session was ended.
     RefreshReused = "REFRESH_REUSED",
     /// A profile was changed.

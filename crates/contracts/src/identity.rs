@@ -6,15 +6,18 @@ use serde::{Deserialize, Serialize};
 use vocabulary::{Email, Login, PersonName, Reason, SessionId, Timestamp, UserId};
 
 use crate::roles::{Recently, Role, Staff, Superusers};
+use crate::scopes::Readers;
 use crate::{Cursor, Limit, Page};
 
 mod factors;
 mod passkeys;
 mod resets;
+mod tokens;
 
 pub use factors::*;
 pub use passkeys::*;
 pub use resets::*;
+pub use tokens::*;
 
 /// The service's name.
 pub const SERVICE: &str = "identity";
@@ -168,7 +171,7 @@ impl Operation for SignOut {
 pub struct WhoAmI {}
 impl Operation for WhoAmI {
     const ROUTE: Route = get("/api/auth/whoami");
-    type Policy = Signed;
+    type Policy = Readers;
     type Reply = User;
 }
 
@@ -177,7 +180,7 @@ impl Operation for WhoAmI {
 pub struct GetProfile {}
 impl Operation for GetProfile {
     const ROUTE: Route = get("/api/auth/profile");
-    type Policy = Signed;
+    type Policy = Readers;
     type Reply = User;
 }
 
@@ -199,7 +202,7 @@ impl Operation for EditProfile {
     type Reply = User;
 }
 
-/// Changes the caller's own password. Every other session of theirs ends.
+/// Changes the caller's own password. Every other session of theirs ends, and every personal token.
 #[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct ChangePassword {
     /// The password that is valid now.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aaa::{Fields, Operation, Route, Signed};
+use aaa::{Fields, Operation, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::{Day, EventId, Timestamp, UserId};
 
 use crate::events::{Action, Audience, Level};
+use crate::scopes::Readers;
 use crate::{Cursor, Limit, Page};
 
 /// The service's name.
@@ -67,6 +68,6 @@ pub struct ListLogs {
 }
 impl Operation for ListLogs {
     const ROUTE: Route = Route::get(SERVICE, "/api/logs");
-    type Policy = Signed;
+    type Policy = Readers;
     type Reply = Page<LogEntry>;
 }

@@ -11,5 +11,6 @@ pub mod journal;
 pub mod monitor;
 mod page;
 pub mod roles;
+pub mod scopes;
 
 pub use page::{Cursor, Limit, Page};

@@ -77,6 +77,9 @@ pub enum Error {
     /// A reset of this person waits already.
     #[error("a reset is open already")]
     ResetOpen,
+    /// The person has as many personal tokens as anybody may.
+    #[error("too many tokens")]
+    TooManyTokens,
     /// Four eyes.
     #[error("{0}")]
     NotYours(&'static str),
@@ -172,6 +175,9 @@ impl From<Error> for Problem {
                 "reset-open",
                 "A reset of this person's second factor is proposed already; a colleague decides it.",
             ),
+            Error::TooManyTokens => {
+                Self::conflict("too-many-tokens", "You have 50 personal tokens. Revoke those that you do not need.")
+            }
             Error::NotYours(words) => Self::forbidden(words),
             Error::NoSecondFactor => Self::conflict(
                 "no-second-factor",

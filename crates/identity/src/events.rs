@@ -82,6 +82,16 @@ impl Events<'_> {
         with(self.own(Action::SessionEnded, person, message), [("session", session)])
     }
 
+    pub(crate) fn token_made(&self, person: &Person, name: &str) -> LogEvent {
+        let message = format!("{} made a personal token.", person.login);
+        with(self.own(Action::TokenMade, person, message), [("name", name)])
+    }
+
+    pub(crate) fn token_revoked(&self, person: &Person, id: &str) -> LogEvent {
+        let message = format!("{} revoked one of their personal tokens.", person.login);
+        with(self.own(Action::TokenRevoked, person, message), [("token", id)])
+    }
+
     pub(crate) fn refresh_reused(&self, person: &Person, session: &str) -> LogEvent {
         let message = format!(
             "A refresh token of {} was used twice: it was stolen, or a program is broken. The session was ended.",

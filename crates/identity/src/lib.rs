@@ -25,6 +25,7 @@ mod sign_in;
 mod signing_key;
 mod store;
 mod strength;
+mod tokens;
 mod totp;
 mod webauthn;
 

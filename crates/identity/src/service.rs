@@ -103,7 +103,7 @@ impl Identity {
         keys.rotate_if_due(self.clock().now(), &self.chance)
     }
 
-    /// Sessions that were ended and whose access tokens may not all have run out: for a verifier that starts.
+    /// Personal tokens and sessions that were ended and whose access tokens may not all have run out: for a verifier that starts.
     pub async fn recent_revocations(&self) -> Result<Vec<Revocation>, Error> {
         let mut tx = self.store.read().await?;
         Ok(rows::recent_revocations(&mut tx, self.clock().now()).await?)
@@ -137,7 +137,7 @@ impl Identity {
         rows::person(&mut self.store.read().await?, by.id).await?.ok_or(Error::Unknown)
     }
 
-    /// Ends every session of a person but `spared`, and tells every verifier. Gives how many lived.
+    /// Ends every session of a person but `spared`, and every personal token of theirs, and tells every verifier. Gives how many lived.
     pub(crate) async fn end_sessions(
         &self,
         tx: &mut Transaction,
@@ -148,6 +148,7 @@ impl Identity {
         ended.retain(|id| Some(*id) != spared);
         rows::end_sessions(tx, person, spared).await?;
         self.revoke(tx, &ended).await?;
+        self.end_tokens(tx, person).await?;
         Ok(ended.len())
     }
 
@@ -216,7 +217,7 @@ pub fn operations() -> Vec<Entry> {
 }
 
 fn mount(api: Api<Identity>) -> Api<Identity> {
-    use crate::{factor_reset, factors, management, passkeys, profile, proof, registration, sign_in};
+    use crate::{factor_reset, factors, management, passkeys, profile, proof, registration, sign_in, tokens};
     api.serve(registration::register)
         .serve(registration::create_agent)
         .serve(sign_in::sign_in)
@@ -227,6 +228,11 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(sign_in::list_sessions)
         .serve(sign_in::end_session)
         .serve(sign_in::get_jwks)
+        .serve(tokens::create_token)
+        .serve(tokens::list_tokens)
+        .serve(tokens::revoke_token)
+        .serve(tokens::introspect)
+        .serve(tokens::list_revocations)
         .serve(profile::who_am_i)
         .serve(profile::get_profile)
         .serve(profile::edit_profile)
@@ -295,14 +301,16 @@ impl Health for Identity {
         let counted = async {
             let mut tx = self.store.read().await?;
             let stray = rows::count_sessions_of_inactive(&mut tx).await?;
+            let orphans = rows::count_tokens_of_inactive(&mut tx, self.clock().now()).await?;
             let superusers = rows::count_active_superusers(&mut tx).await?;
             let unwitnessed = rows::count_unwitnessed_resets(&mut tx).await?;
-            Ok::<_, StoreError>((stray, superusers, unwitnessed))
+            Ok::<_, StoreError>((stray, orphans, superusers, unwitnessed))
         };
         // What cannot be counted is not known to hold.
-        let (stray, superusers, unwitnessed) = counted.await.unwrap_or((1, 0, 1));
+        let (stray, orphans, superusers, unwitnessed) = counted.await.unwrap_or((1, 1, 0, 1));
         vec![
             Truth::new("every session belongs to an active person", stray == 0),
+            Truth::new("every personal token belongs to an active person", orphans == 0),
             Truth::new("at least one superuser can sign in", superusers > 0),
             Truth::new("nobody removed a second factor alone", unwitnessed == 0),
         ]

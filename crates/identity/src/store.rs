@@ -15,11 +15,13 @@ mod attempts;
 mod factors;
 mod passkeys;
 mod resets;
+mod tokens;
 
 pub(crate) use attempts::*;
 pub(crate) use factors::*;
 pub(crate) use passkeys::*;
 pub(crate) use resets::*;
+pub(crate) use tokens::*;
 
 /// The tables of this service.
 pub const MIGRATIONS: &[Migration] = &[
@@ -54,12 +56,18 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0006_passkeys.sql",
         "sql/migrations/postgres/0006_passkeys.sql"
     ),
+    store::migration!(
+        7,
+        "personal_tokens",
+        "sql/migrations/sqlite/0007_personal_tokens.sql",
+        "sql/migrations/postgres/0007_personal_tokens.sql"
+    ),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
 /// Every query of this service, for the test that prepares them all.
-pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS];
+pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS, TOKENS];
 
 const ADD_PERSON: Query<Affected> = Query::find(PEOPLE, "add_person");
 const GET_PERSON: Query<Optional> = Query::find(PEOPLE, "get_person");
@@ -293,13 +301,17 @@ pub(crate) async fn note_revocations(
 
 pub(crate) async fn recent_revocations(tx: &mut Transaction, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
     let rows = tx.run(&RECENT_REVOCATIONS, params![now]).await?;
-    rows.iter().map(|row| Ok(Revocation::Session { id: row.get("session")?, until: row.get("until")? })).collect()
+    let session = |row: &Row| Ok(Revocation::Session { id: row.get("session")?, until: row.get("until")? });
+    let mut told = rows.iter().map(session).collect::<Result<Vec<_>, StoreError>>()?;
+    told.extend(revoked_tokens(tx, now).await?);
+    Ok(told)
 }
 
 /// Forgets what ended by itself before `now`.
 pub(crate) async fn forget(tx: &mut Transaction, now: Timestamp) -> Result<(), StoreError> {
     tx.run(&FORGET_REVOCATIONS, params![now]).await?;
     tx.run(&FORGET_SESSIONS, params![now]).await?;
+    forget_tokens(tx, now).await?;
     attempts::forget(tx, now).await
 }
 

@@ -9,7 +9,7 @@ use vocabulary::{SessionId, Timestamp, UserId};
 use crate::principal::Principal;
 
 /// Tokens that end before their time; told to every verifier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Revocation {
     /// Every token of a session. `until` is when the last of them would have ended by itself.

@@ -11,6 +11,7 @@ mod registering;
 mod resetting;
 mod sessions;
 mod signing_in;
+mod tokens;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -197,5 +198,5 @@ async fn every_query_is_valid_on_every_database() {
 #[test]
 fn every_declared_operation_is_served() {
     let served: Vec<&str> = identity::operations().iter().map(|entry| entry.operation).collect();
-    assert_eq!(served.len(), 40, "{served:?}");
+    assert_eq!(served.len(), 45, "{served:?}");
 }

@@ -14,7 +14,7 @@ use bank::{Bank, BankConfig};
 use bus::{Bus, Relay};
 use chassis::{AuditLog, Health, Ready, Shutdown, Truth};
 use contracts::events::AUTH_REVOKED;
-use identity::{Identity, SigningKey};
+use identity::{Identity, RefusedPasswords, SigningKey};
 use journal::Journal;
 use monitor::Monitor;
 use store::Store;
@@ -72,6 +72,8 @@ pub(crate) const SERVICES_WITH_STORES: [(&str, &[store::Migration]); 3] = [
     (contracts::bank::SERVICE, bank::MIGRATIONS),
     (contracts::journal::SERVICE, journal::MIGRATIONS),
 ];
+/// Beside the signing key, if the operator wants it: passwords that nobody may choose, one per line.
+const REFUSED_PASSWORDS: &str = "refused-passwords.txt";
 /// How often what ended by itself is cleaned up.
 const CLEANING: Duration = Duration::from_mins(1);
 /// How long a stop waits for the last events to reach the journal; what is left is told at the next start.
@@ -88,6 +90,9 @@ impl House {
         let money = open(contracts::bank::SERVICE, bank::MIGRATIONS).await?;
         let memory = open(contracts::journal::SERVICE, journal::MIGRATIONS).await?;
 
+        let list = key.with_file_name(REFUSED_PASSWORDS);
+        let refused = RefusedPasswords::open(&list)
+            .map_err(|error| Failure::file("read the passwords to refuse from", &list, &error))?;
         let key =
             SigningKey::open_or_create(&key, &clock, &chance).map_err(|error| Failure::Settings(error.to_string()))?;
         let hasher =
@@ -102,7 +107,7 @@ impl House {
         let relay = |source, store: &Store| Arc::new(Relay::start(store.clone(), source, bus.clone()));
         let relays = vec![relay(contracts::identity::SERVICE, &people), relay(contracts::bank::SERVICE, &money)];
 
-        let identity = new_identity(&people, &key, hasher, &directory, &chance, &relays)?;
+        let identity = new_identity(&people, &key, hasher, &directory, &chance, &relays)?.refusing(refused);
         verifier.trust(&identity.jwks());
         for revocation in identity.recent_revocations().await.map_err(aaa::Problem::from)? {
             verifier.revoke(&revocation);

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::person::Person;
 use crate::service::{Identity, tell};
 use crate::store as rows;
-use crate::strength::{About, weakness};
+use crate::strength::{About, RefusedPasswords, weakness};
 
 /// Somebody who comes from another program, and may sign in at once.
 pub struct Import {
@@ -50,7 +50,7 @@ impl Identity {
             } else if !seen.insert(&one.login) {
                 Some(format!("the login {} stands in the file twice", one.login))
             } else {
-                one.weakness().map(|words| format!("the password {words}"))
+                one.weakness(&self.refused).map(|words| format!("the password {words}"))
             });
         }
         Ok(reasons)
@@ -100,10 +100,10 @@ impl Identity {
 }
 
 impl Import {
-    fn weakness(&self) -> Option<String> {
+    fn weakness(&self, refused: &RefusedPasswords) -> Option<String> {
         let Given::Password(password) = &self.secret else { return None };
         let (login, email) = (&self.login, &self.email);
-        let about = About { login, email, first_name: &self.first_name, last_name: &self.last_name };
+        let about = About { login, email, first_name: &self.first_name, last_name: &self.last_name, refused };
         weakness(password.expose(), &about)
     }
 }

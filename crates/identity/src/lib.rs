@@ -35,6 +35,7 @@ pub use registration::NewPerson;
 pub use service::{Delivered, Identity, delivered_at_once, operations};
 pub use signing_key::{SigningKey, SigningKeyError};
 pub use store::{MIGRATIONS, QUERIES};
+pub use strength::RefusedPasswords;
 
 /// Who signs access tokens, and for whom: every service of the bank.
 pub const ISSUER: &str = "guichet";

@@ -70,6 +70,7 @@ pub(crate) async fn change_password(identity: Identity, call: Call<ChangePasswor
         email: &person.email,
         first_name: &person.first_name,
         last_name: &person.last_name,
+        refused: &identity.refused,
     };
     strength::check("new_password", &new_password, &about)?;
     let hash = identity.hasher.hash(new_password).await?;

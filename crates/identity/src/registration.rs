@@ -122,8 +122,13 @@ impl Identity {
 
     /// Checks and hashes what a new person brings.
     async fn prepare(&self, new: NewPerson, role: Role, state: UserState) -> Result<Person, Error> {
-        let about =
-            About { login: &new.login, email: &new.email, first_name: &new.first_name, last_name: &new.last_name };
+        let about = About {
+            login: &new.login,
+            email: &new.email,
+            first_name: &new.first_name,
+            last_name: &new.last_name,
+            refused: &self.refused,
+        };
         strength::check("password", &new.password, &about)?;
         Ok(Person {
             id: UserId::new(self.clock(), &self.chance),

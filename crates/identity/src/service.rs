@@ -23,6 +23,7 @@ use crate::person::{self, Person};
 use crate::session::REMEMBERED;
 use crate::signing_key::{SigningKey, SigningKeyError};
 use crate::store as rows;
+use crate::strength::RefusedPasswords;
 use crate::totp::Vault;
 
 /// Waits until everything told so far was delivered to this process's subscribers, at most so long.
@@ -51,6 +52,7 @@ pub struct Identity {
     /// Slows down whoever fails often from one address.
     pub(crate) throttle: Throttle,
     pub(crate) ceremonies: Ceremonies,
+    pub(crate) refused: RefusedPasswords,
 }
 
 impl Identity {
@@ -80,8 +82,14 @@ impl Identity {
             attempts_pepper,
             vault,
             throttle,
+            refused: RefusedPasswords::default(),
             ceremonies,
         })
+    }
+
+    /// The same, refusing these passwords too when somebody chooses one.
+    pub fn refusing(self, refused: RefusedPasswords) -> Self {
+        Self { refused, ..self }
     }
 
     /// The service with its policies enforced, ready to be served.

@@ -113,6 +113,20 @@ last name. A first line that begins with `login` names the columns instead. Role
 an administrator: TRUE or FALSE. Hashes: Argon2, bcrypt, Django's pbkdf2_sha256$, Werkzeug's scrypt: and pbkdf2:sha256; they are
 replaced by better ones at the first sign-in. Lines that are empty or begin with # are left out.")]
     Import(ImportUsers),
+    /// Let somebody sign in again after too many failures; the bank must not be running on the same data directory
+    Unlock(UnlockUser),
+}
+
+#[derive(Args)]
+pub(crate) struct UnlockUser {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The name they sign in with
+    #[arg(value_name = "LOGIN")]
+    pub(crate) login: String,
+    /// Remove their authenticator app, passkeys and recovery codes too: they are lost
+    #[arg(long)]
+    pub(crate) without_second_factor: bool,
 }
 
 #[derive(Args)]

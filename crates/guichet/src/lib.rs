@@ -32,6 +32,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Openapi => say_json(&openapi()),
         Command::Why(arguments) => why::explain(arguments).await,
         Command::Users(Users::Create(arguments)) => users::create(arguments).await,
+        Command::Users(Users::Unlock(arguments)) => users::unlock(arguments).await,
         Command::Users(Users::Import(arguments)) => import::users(arguments).await,
         Command::Keys(Keys::Rotate { place, revoke }) => keys::rotate(&place, revoke),
     }

@@ -1,4 +1,4 @@
-//! `guichet users`: people made from the command line, through the same rules as any other.
+//! `guichet users`: people made from the command line, through the same rules as any other, and let in again.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,7 +9,7 @@ use contracts::roles::Role;
 use identity::NewPerson;
 use vocabulary::{Chance, Clock};
 
-use crate::cli::{CreateUser, RoleName};
+use crate::cli::{CreateUser, RoleName, UnlockUser};
 use crate::house::House;
 use crate::settings::Settings;
 use crate::up::plan;
@@ -36,6 +36,20 @@ pub(crate) async fn create(arguments: CreateUser) -> Result<(), Failure> {
     house.close().await;
     let user = made?;
     say(&format!("{} {} was created.\n", role.name(), user.login))
+}
+
+pub(crate) async fn unlock(arguments: UnlockUser) -> Result<(), Failure> {
+    let settings = Settings::of_place(&arguments.place)?;
+    let login = read("LOGIN", &arguments.login)?;
+    let _lock = data_dir::take(&settings.data_dir)?;
+    let house = House::open(plan(&settings, Clock::system(), Chance::system())).await?;
+    let done = house.identity.unlock_by_hand(&login, arguments.without_second_factor).await;
+    house.close().await;
+    match done {
+        Ok(()) => say(&format!("{login} may sign in again.\n")),
+        Err(identity::Error::NotFound) => Err(Failure::Refused(format!("nobody is called {login}"))),
+        Err(error) => Err(Problem::from(error).into()),
+    }
 }
 
 fn read<T: std::str::FromStr<Err: std::fmt::Display>>(flag: &str, text: &str) -> Result<T, Failure> {

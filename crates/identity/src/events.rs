@@ -137,6 +137,16 @@ impl Events<'_> {
         with(event, [("failures", &failures.to_string()), ("counted", kind.name())])
     }
 
+    pub(crate) fn unlocked_by_hand(&self, person: &Person, factors_too: bool) -> LogEvent {
+        let (action, what) = if factors_too {
+            (Action::FactorResetApproved, "freed of their second factor and unlocked")
+        } else {
+            (Action::Unlocked, "unlocked")
+        };
+        let message = format!("{} was {what} on the command line.", person.login);
+        LogEvent { level: Level::Warning, ..self.on(action, None, person, message) }
+    }
+
     pub(crate) fn stepped_up(&self, person: &Person, how: &str) -> LogEvent {
         let message = format!("{} proved once more who they are.", person.login);
         with(self.own(Action::SteppedUp, person, message), [("by", how)])

@@ -18,4 +18,5 @@ mod people;
 mod process;
 mod startup;
 mod timing;
+mod unlock;
 mod why;

@@ -289,3 +289,21 @@ async fn what_a_thief_of_a_session_must_not_do_asks_for_a_recent_proof() {
         fresh.call(change()).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_lets_somebody_in_whom_nobody_else_can_help() {
+    for world in worlds().await {
+        let (_, boss) = world.signed_in("boss", Role::Superuser).await;
+        enrol(&world, &boss).await;
+        fail(&world, "boss", 5).await;
+        assert!(waits(&world, credential("boss", PASSWORD)).await);
+        let login = "boss".parse().unwrap();
+        world.identity.unlock_by_hand(&login, false).await.unwrap();
+        assert!(is(&refused(&world.anyone(), credential("boss", PASSWORD)).await, 401, "second-factor-required"));
+        world.identity.unlock_by_hand(&login, true).await.unwrap();
+        assert!(is(&refused(&boss, WhoAmI {}).await, 401, "unauthorized"), "every session ended");
+        world.sign_in("boss").await;
+        assert!(world.last(Action::FactorResetApproved).await.actor.is_none());
+        assert!(world.identity.unlock_by_hand(&"nobody".parse().unwrap(), true).await.is_err());
+    }
+}

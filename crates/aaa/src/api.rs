@@ -51,6 +51,7 @@ pub struct Module {
     pub shared: Router,
     /// What is offered, in the order it was mounted.
     pub entries: Vec<Entry>,
+    gate: Option<Gate>,
 }
 
 /// A service cannot start: what was declared and what was configured do not fit.
@@ -141,12 +142,12 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
 
     /// Closes the list: everything else is 404 or 405. Refuses what could never be granted, or was never configured.
     pub fn finish(self) -> Result<Module, Misconfigured> {
-        let mut router = self.own.clone().merge(self.shared.clone());
-        if let Some((_, gate)) = self.live {
-            fits(&self.entries, &gate)?;
-            router = closed_saying(router, move |problem| gate.extended(problem));
+        let gate = self.live.map(|(_, gate)| gate);
+        if let Some(gate) = &gate {
+            fits(&self.entries, gate)?;
         }
-        Ok(Module { router, own: self.own, shared: self.shared, entries: self.entries })
+        let router = whole(&self.own, &self.shared, gate.as_ref());
+        Ok(Module { router, own: self.own, shared: self.shared, entries: self.entries, gate })
     }
 }
 
@@ -157,7 +158,25 @@ impl Module {
             entry.prefix = prefix;
         }
         let nest = |router: Router| Router::new().nest(prefix, router);
-        Self { router: nest(self.router), own: nest(self.own), shared: nest(self.shared), entries: self.entries }
+        let (own, shared) = (nest(self.own), nest(self.shared));
+        Self { router: nest(self.router), own, shared, entries: self.entries, gate: self.gate }
+    }
+
+    /// Both as one service: what `other` offers by itself, with the rest of this one.
+    pub fn and(mut self, other: Self) -> Self {
+        self.own = self.own.merge(other.own);
+        self.entries.extend(other.entries);
+        self.router = whole(&self.own, &self.shared, self.gate.as_ref());
+        self
+    }
+}
+
+/// Everything a service answers, what it does not offer included.
+fn whole(own: &Router, shared: &Router, gate: Option<&Gate>) -> Router {
+    let router = own.clone().merge(shared.clone());
+    match gate.cloned() {
+        Some(gate) => closed_saying(router, move |problem| gate.extended(problem)),
+        None => router,
     }
 }
 

@@ -357,7 +357,8 @@ impl Credentials {
             Way::Header(name, tokens) => text(headers, name).map(|token| (tokens, token.trim())),
             Way::Cookie(name, tokens) => cookie(headers, name).map(|token| (tokens, token)),
             Way::Prefix(word, tokens) => authorization(headers, word).map(|token| (tokens, token)),
-            other => return self.by_name(other, request).await,
+            // The error code is about tokens alone (RFC 6750 §3.1).
+            other => return self.by_name(other, request).await.map_err(|denied| denied.problem.into()),
         };
         let Some((tokens, token)) = token else { return Ok(None) };
         match tokens {

@@ -1,5 +1,7 @@
 //! What an operation answers, in both directions: the service writes it, the typed caller reads it.
 
+use std::any::TypeId;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -31,6 +33,12 @@ fn json_response<T: Serialize>(status: StatusCode, value: &T) -> Result<Response
     Ok(response)
 }
 
+fn empty_response(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
 fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::internal(format_args!("unreadable answer: {error}")))
 }
@@ -48,20 +56,26 @@ impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Reply for T 
     }
 }
 
-/// 201 with what was created.
+/// 201 with what was created. `Created<()>` has nothing to say of it, and no body.
 #[derive(Debug, Clone)]
 pub struct Created<T>(pub T);
+
+/// Whether `T` says nothing.
+fn is_silent<T: 'static>() -> bool {
+    TypeId::of::<T>() == TypeId::of::<()>()
+}
 
 impl<T: Serialize + DeserializeOwned + JsonSchema + Send + 'static> Reply for Created<T> {
     const STATUS: StatusCode = StatusCode::CREATED;
     fn describe(generator: &mut SchemaGenerator) -> Option<(&'static str, Schema)> {
-        Some((JSON, generator.subschema_for::<T>()))
+        (!is_silent::<T>()).then(|| (JSON, generator.subschema_for::<T>()))
     }
     fn write(self) -> Result<Response, Problem> {
-        json_response(Self::STATUS, &self.0)
+        if is_silent::<T>() { Ok(empty_response(Self::STATUS)) } else { json_response(Self::STATUS, &self.0) }
     }
     fn read(_: &HeaderMap, body: Bytes) -> Result<Self, Problem> {
-        read_json(&body).map(Self)
+        let body: &[u8] = if is_silent::<T>() { b"null" } else { &body };
+        read_json(body).map(Self)
     }
 }
 
@@ -75,9 +89,7 @@ impl Reply for Done {
         None
     }
     fn write(self) -> Result<Response, Problem> {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = Self::STATUS;
-        Ok(response)
+        Ok(empty_response(Self::STATUS))
     }
     fn read(_: &HeaderMap, _: Bytes) -> Result<Self, Problem> {
         Ok(Self)

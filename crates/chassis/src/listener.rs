@@ -1,4 +1,5 @@
-//! The HTTPS listener: TLS handshakes in their own tasks, bounded in number and time, and a stop that loses no answer.
+//! The listener: HTTPS with handshakes in their own tasks, or plain HTTP for this machine alone; connections bounded in
+//! number and time, and a stop that loses no answer.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,10 +13,10 @@ use hyper::body::{Body, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 use tower::ServiceExt;
 
 use crate::Shutdown;
@@ -60,6 +61,11 @@ pub enum ListenerError {
     /// The system refused.
     #[error("cannot listen on {0}: {1}; choose another address with --listen")]
     Refused(SocketAddr, std::io::Error),
+    /// Passwords would travel readable.
+    #[error(
+        "plain HTTP is for this machine alone, and {0} can be reached from others: listen on 127.0.0.1, or serve HTTPS"
+    )]
+    Exposed(SocketAddr),
 }
 
 /// A bound address that does not serve yet.
@@ -95,8 +101,22 @@ impl Listener {
 
     /// Serves until `shutdown`, then waits for the answers under way, but not for ever.
     pub async fn serve(self, router: Router, tls: Arc<ServerConfig>, shutdown: Shutdown) {
+        self.accept(router, Some(TlsAcceptor::from(tls)), shutdown).await;
+    }
+
+    /// The same without TLS, at an address that only this machine reaches; any other is refused.
+    pub async fn serve_plain(self, router: Router, shutdown: Shutdown) -> Result<(), ListenerError> {
+        self.is_private()?;
+        self.accept(router, None, shutdown).await;
+        Ok(())
+    }
+
+    pub(crate) fn is_private(&self) -> Result<(), ListenerError> {
+        if self.address.ip().is_loopback() { Ok(()) } else { Err(ListenerError::Exposed(self.address)) }
+    }
+
+    async fn accept(self, router: Router, acceptor: Option<TlsAcceptor>, shutdown: Shutdown) {
         let limits = self.limits;
-        let acceptor = TlsAcceptor::from(tls);
         let places = Arc::new(Semaphore::new(limits.connections as usize));
         loop {
             let (place, accepted) = tokio::select! {
@@ -115,13 +135,7 @@ impl Listener {
             let (acceptor, router, stop) = (acceptor.clone(), router.clone(), shutdown.clone());
             tokio::spawn(async move {
                 let _place = place;
-                let tls = tokio::select! {
-                    () = stop.begun() => None,
-                    tls = handshake(acceptor, stream, limits.opening) => tls,
-                };
-                if let Some(tls) = tls
-                    && let Err(error) = converse(tls, peer, router, limits, &stop).await
-                {
+                if let Err(error) = attend(stream, peer, acceptor, router, limits, &stop).await {
                     tracing::debug!(%peer, error, "connection ended");
                 }
             });
@@ -132,9 +146,31 @@ impl Listener {
     }
 }
 
+/// One connection, from its first byte.
+async fn attend(
+    stream: TcpStream,
+    peer: SocketAddr,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    limits: Limits,
+    stop: &Shutdown,
+) -> Result<(), BoxError> {
+    // Without it each small write may wait 40 ms for the peer's acknowledgement (Nagle).
+    stream.set_nodelay(true)?;
+    let Some(acceptor) = acceptor else { return converse(stream, peer, router, limits, stop).await };
+    let tls = tokio::select! {
+        () = stop.begun() => None,
+        tls = tokio::time::timeout(limits.opening, acceptor.accept(stream)) => tls.ok().transpose()?,
+    };
+    match tls {
+        Some(tls) => converse(tls, peer, router, limits, stop).await,
+        None => Ok(()),
+    }
+}
+
 /// Everything on one connection, until it ends, rests too long, or it is time to stop.
 async fn converse(
-    tls: TlsStream<TcpStream>,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     peer: SocketAddr,
     router: Router,
     limits: Limits,
@@ -158,7 +194,7 @@ async fn converse(
         }
     });
     let server = builder(limits.opening);
-    let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(tls), service));
+    let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(stream), service));
     tokio::select! {
         ended = connection.as_mut() => return ended,
         () = stop.begun() => {}
@@ -176,12 +212,6 @@ type Accepted = std::io::Result<(TcpStream, SocketAddr)>;
 async fn next(socket: &TcpListener, places: &Arc<Semaphore>) -> (Option<tokio::sync::OwnedSemaphorePermit>, Accepted) {
     let place = Arc::clone(places).acquire_owned().await.ok();
     (place, socket.accept().await)
-}
-
-async fn handshake(acceptor: TlsAcceptor, stream: TcpStream, within: Duration) -> Option<TlsStream<TcpStream>> {
-    // Without it each small write may wait 40 ms for the peer's acknowledgement (Nagle).
-    stream.set_nodelay(true).ok()?;
-    tokio::time::timeout(within, acceptor.accept(stream)).await.ok()?.ok()
 }
 
 fn builder(patience: Duration) -> Builder<TokioExecutor> {

@@ -179,3 +179,21 @@ async fn decisions_stand_in_the_store() {
     log.flush().await;
     assert_eq!(store.dump().await.unwrap()["audit"].len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_is_served_to_this_machine_alone() {
+    let router = || Router::new().route("/", get(|| async { "here" }));
+    let (listener, shutdown) = (Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap(), Shutdown::default());
+    let address = listener.address();
+    let task = tokio::spawn(listener.serve_plain(router(), shutdown.clone()));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("here"), "{answer}");
+    shutdown.begin();
+    assert!(task.await.unwrap().is_ok());
+    let open = Listener::bind("0.0.0.0:0".parse().unwrap()).await.unwrap();
+    let refused = open.serve_plain(router(), Shutdown::default()).await;
+    assert!(matches!(refused, Err(ListenerError::Exposed(_))));
+}

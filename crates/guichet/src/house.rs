@@ -74,6 +74,10 @@ pub(crate) const SERVICES_WITH_STORES: [(&str, &[store::Migration]); 3] = [
 ];
 /// Beside the signing key, if the operator wants it: passwords that nobody may choose, one per line.
 const REFUSED_PASSWORDS: &str = "refused-passwords.txt";
+/// How often identity is asked what was revoked.
+const ASKING: Duration = Duration::from_secs(10);
+/// How long a verifier that hears nothing goes on believing tokens.
+const UNHEARD: Duration = Duration::from_mins(1);
 /// How often what ended by itself is cleaned up.
 const CLEANING: Duration = Duration::from_mins(1);
 /// How long a stop waits for the last events to reach the journal; what is left is told at the next start.
@@ -150,6 +154,7 @@ impl House {
     pub async fn begin(&self, shutdown: &Shutdown) {
         self.monitor.check_now().await;
         tokio::spawn(self.monitor.clone().watch(shutdown.clone()));
+        tokio::spawn(hear_from_identity(self.identity.clone(), self.verifier.clone(), shutdown.clone()));
         let (bank, identity, shutdown) = (self.bank.clone(), self.identity.clone(), shutdown.clone());
         let verifier = self.verifier.clone();
         let stores = self.stores.clone();
@@ -244,6 +249,26 @@ fn new_identity(
     });
     let made = Identity::new(store.clone(), key, hasher, directory.clone(), chance.clone(), delivered);
     Ok(made.map_err(aaa::Problem::from)?)
+}
+
+/// Asks identity what was revoked, beside what it pushes. A verifier that hears nothing either way refuses every token:
+/// it cannot know which of them was revoked.
+async fn hear_from_identity(identity: Identity, verifier: Verifier, shutdown: Shutdown) {
+    verifier.fails_closed_after(UNHEARD);
+    let mut rounds = tokio::time::interval(ASKING);
+    loop {
+        tokio::select! {
+            () = shutdown.begun() => return,
+            _ = rounds.tick() => {}
+        }
+        match identity.recent_revocations().await {
+            Ok(revocations) => {
+                revocations.iter().for_each(|revocation| verifier.revoke(revocation));
+                verifier.heard();
+            }
+            Err(error) => tracing::warn!(error = %aaa::Problem::from(error), "identity did not say what was revoked"),
+        }
+    }
 }
 
 fn hear_revocations(bus: &Bus, verifier: &Verifier) {

@@ -8,7 +8,7 @@ document.querySelector("[data-focus]")?.focus();
 document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 // A form is sent once. Coming back by the back button makes it usable again.
-for (const form of document.querySelectorAll('form[method="post"]')) {
+for (const form of document.querySelectorAll('form[method="post"]:not([data-passkey])')) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) {
       event.preventDefault();
@@ -40,6 +40,41 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     button.textContent = button.dataset.copied;
     setTimeout(() => (button.textContent = words), 2000);
+  });
+}
+
+// Passkeys: only a script can ask the browser for one. What it gives goes the way of every form.
+const creates = (form) => form.dataset.passkey === "create";
+async function passkey(form) {
+  if (creates(form)) {
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(JSON.parse(form.dataset.passkeyOptions));
+    const { response } = (await navigator.credentials.create({ publicKey })).toJSON();
+    return { client_data: response.clientDataJSON, attestation: response.attestationObject };
+  }
+  const answer = await fetch("/sign-in/passkey/options", { method: "POST" });
+  const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(await answer.json());
+  const { id, response } = (await navigator.credentials.get({ publicKey })).toJSON();
+  return { id, client_data: response.clientDataJSON, authenticator_data: response.authenticatorData, signature: response.signature };
+}
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  if (!globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) break;
+  form.hidden = false;
+  for (const note of document.querySelectorAll("[data-without-passkeys]")) note.hidden = true;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    // Without a name the bank says what is missing, before a passkey is made in vain.
+    if (creates(form) && form.elements.name.value.trim() === "") return form.submit();
+    const button = form.querySelector("button");
+    const failed = form.querySelector("[data-passkey-failed]");
+    button.disabled = true;
+    failed.hidden = true;
+    try {
+      for (const [name, value] of Object.entries(await passkey(form))) form.elements[name].value = value;
+      form.submit();
+    } catch {
+      failed.hidden = false;
+      button.disabled = false;
+    }
   });
 }
 

@@ -118,6 +118,8 @@ impl T {
             "second-factor-required" => self.code_missing(),
             "proof-refused" => self.proof_refused(),
             "wrong-code" => self.app_code_wrong(),
+            "passkey-refused" => self.passkey_not_taken(),
+            "too-many-passkeys" => self.passkey_too_many(),
             "totp-on" => self.p_totp_on(),
             "totp-not-begun" => self.p_totp_not_begun(),
             "no-second-factor" => self.p_no_second_factor(),

@@ -6,6 +6,7 @@ mod entry;
 mod inbox;
 mod journal;
 mod moving;
+mod passkeys;
 mod people;
 mod profile;
 mod prove;
@@ -14,6 +15,7 @@ mod resets;
 mod security;
 mod sign_in;
 mod status;
+mod tokens;
 pub(crate) mod wrong;
 
 #[cfg(test)]
@@ -34,6 +36,9 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/sign-in", show(Open, sign_in::sign_in).merge(act(Open, sign_in::do_sign_in)))
         .route("/sign-in/code", show(Open, sign_in::code).merge(act(Open, sign_in::do_code)))
         .route("/sign-in/lost", show(Open, sign_in::lost).merge(act(Open, sign_in::do_lost)))
+        .route("/sign-in/passkey", act(Open, passkeys::do_sign_in))
+        .route("/sign-in/passkey/options", act(Open, passkeys::options))
+        .route("/prove/passkey", act(Signed, passkeys::do_prove))
         .route("/sign-out", act(Open, sign_in::sign_out))
         .route("/prove", show(Signed, prove::prove).merge(act(Signed, prove::do_prove)))
         .route("/register", show(Open, entry::register).merge(act(Open, entry::do_register)))
@@ -62,6 +67,12 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/profile/totp", show(Signed, security::totp).merge(act(Signed, security::confirm_totp)))
         .route("/profile/totp/begin", act(Signed, security::begin_totp))
         .route("/profile/totp/remove", act(Signed, security::remove_totp))
+        .route("/profile/passkeys", act(Signed, passkeys::add))
+        .route("/profile/passkeys/new", act(Signed, passkeys::begin))
+        .route("/profile/passkeys/{id}", show(Signed, passkeys::passkey).merge(act(Signed, passkeys::rename)))
+        .route("/profile/passkeys/{id}/remove", act(Signed, passkeys::remove))
+        .route("/profile/tokens", show(Signed, tokens::tokens).merge(act(Signed, tokens::create)))
+        .route("/profile/tokens/{id}/revoke", act(Signed, tokens::revoke))
         .route("/profile/recovery-codes", act(Signed, security::new_codes))
         .route("/profile/sessions/end-others", act(Signed, security::end_other_sessions))
         .route("/profile/sessions/{id}/end", act(Signed, security::end_session))

@@ -7,6 +7,7 @@ use contracts::identity::{ChangePassword, EditProfile, GetProfile, GetSecondFact
 use vocabulary::Timestamp;
 
 use super::entry::{error_title, read_new_password, read_password};
+use super::security::asks_second;
 use crate::forms::Entries;
 use crate::frame::{Frame, Place};
 use crate::session::{self, LANGUAGE_COOKIE};
@@ -49,7 +50,7 @@ async fn show_profile(visit: &Visit, mut e: Entries) -> Outcome {
     let title = if e.failed() { error_title(visit, t.my_profile()) } else { t.my_profile().to_owned() };
     let previous = visit.me()?.previous_login_at;
     let f = visit.frame(Place::Profile, title).await;
-    page_as(e.status(), &ProfilePage { f, t, e, u, previous, second_factor: second.totp_since.is_some() })
+    page_as(e.status(), &ProfilePage { f, t, e, u, previous, second_factor: asks_second(&second) })
 }
 
 pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {

@@ -6,6 +6,7 @@ use askama::Template;
 use contracts::identity::{GetSecondFactor, ProveAgain};
 
 use super::entry::{error_title, read_password};
+use super::security::asks_second;
 use super::sign_in::typed_code;
 use crate::forms::Entries;
 use crate::frame::{Frame, Place};
@@ -22,6 +23,8 @@ pub(crate) struct ProvePage {
     pub(crate) login: String,
     /// Whether a code is asked for as well.
     pub(crate) second_factor: bool,
+    /// Whether a passkey does as well.
+    pub(crate) passkeys: bool,
 }
 
 pub(crate) async fn prove(visit: Arc<Visit>) -> Outcome {
@@ -30,12 +33,13 @@ pub(crate) async fn prove(visit: Arc<Visit>) -> Outcome {
     show_prove(&visit, e).await
 }
 
-async fn show_prove(visit: &Visit, e: Entries) -> Outcome {
+pub(crate) async fn show_prove(visit: &Visit, e: Entries) -> Outcome {
     let t = visit.t;
-    let second_factor = visit.call(GetSecondFactor {}).await?.totp_since.is_some();
+    let second = visit.call(GetSecondFactor {}).await?;
+    let (second_factor, passkeys) = (asks_second(&second), second.passkeys > 0);
     let title = if e.failed() { error_title(visit, t.prove_title()) } else { t.prove_title().to_owned() };
     let f = visit.frame(Place::Elsewhere, title).await;
-    page_as(e.status(), &ProvePage { f, t, e, login: visit.me()?.user.login.to_string(), second_factor })
+    page_as(e.status(), &ProvePage { f, t, e, login: visit.me()?.user.login.to_string(), second_factor, passkeys })
 }
 
 pub(crate) async fn do_prove(visit: Arc<Visit>) -> Outcome {
@@ -43,15 +47,17 @@ pub(crate) async fn do_prove(visit: Arc<Visit>) -> Outcome {
     e.suggest("next", local(visit.form.get("next")));
     if let Some(password) = read_password(&visit, &mut e, "password") {
         match visit.call(ProveAgain { password, otp: typed_code(&visit) }).await {
-            Ok(_) => {
-                // The next page asks identity for a token that says so.
-                visit.web.sessions.forget(&visit.me()?.secret.0);
-                return Ok(see_other(&told(local(visit.form.get("next")))));
-            }
+            Ok(_) => return proven(&visit),
             Err(problem) => e.refuse(visit.t, problem, &[])?,
         }
     }
     show_prove(&visit, e).await
+}
+
+/// On to where it was asked for; the next page asks identity for a token that says so.
+pub(crate) fn proven(visit: &Visit) -> Outcome {
+    visit.web.sessions.forget(&visit.me()?.secret.0);
+    Ok(see_other(&told(local(visit.form.get("next")))))
 }
 
 /// The way back, with the word that says to go on. A page that was told something before is told this instead.

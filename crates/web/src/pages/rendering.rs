@@ -7,9 +7,12 @@ use super::samples::{
 };
 use askama::Template;
 use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
-use contracts::identity::{FactorReset, Language, ResetState, SecondFactor, Session, UserState};
+use contracts::identity::{
+    FactorReset, Language, Passkey, PersonalToken, ResetState, SecondFactor, Session, UserState,
+};
 use contracts::monitor::{Health, ServiceStatus, Status, Truth};
 use contracts::roles::Role;
+use contracts::scopes::TokenScope;
 use vocabulary::Currency;
 
 use super::account::{AccountPage, AskPage, RenamePage, RibPage, periods};
@@ -18,14 +21,16 @@ use super::entry::{RegisterPage, WelcomePage};
 use super::inbox::InboxPage;
 use super::journal::{LogsPage, NoticesPage, actions, levels, line, notice};
 use super::moving::{MoveCheck, MoveForm, To};
+use super::passkeys::{NewPasskeyPage, PasskeyPage};
 use super::people::{CreatePage, UserPage, UsersPage};
 use super::profile::{PasswordPage, ProfilePage};
 use super::prove::ProvePage;
 use super::requests::{RequestPage, RequestsPage, kinds, states};
 use super::resets::{Reset, ResetPage, ResetsPage};
-use super::security::{CodesPage, Device, SecurityPage, TotpPage, device, in_groups};
+use super::security::{CodesPage, Device, SecurityPage, TotpPage, asks_second, device, in_groups};
 use super::sign_in::{CodePage, LostPage, SignInPage};
 use super::status::StatusPage;
+use super::tokens::{DAYS, TokenPage, TokensPage, offered};
 use super::wrong::WrongPage;
 use super::{Choice, people};
 use crate::forms::{Entries, Form};
@@ -71,14 +76,14 @@ fn security_pages(t: T, pages: &mut Pages) {
     let member = |title: &str| frame(t, Some(Role::Member), Place::Profile, title);
     let open = |title: &str| frame(t, None, Place::Elsewhere, title);
     let mut add = |name, html: askama::Result<String>| pages.push((name, html.unwrap()));
-    add("code", CodePage { f: open(t.code_title()), t, e: Entries::default() }.render());
+    add("code", CodePage { f: open(t.code_title()), t, e: Entries::default(), next: "/".into() }.render());
     let e = faulty(b"", &[("otp", t.code_wrong())]);
-    add("code_wrong", CodePage { f: open(t.code_title()), t, e }.render());
+    add("code_wrong", CodePage { f: open(t.code_title()), t, e, next: "/".into() }.render());
     add("lost", LostPage { f: open(t.lost_title()), t, asked: false }.render());
     add("lost_asked", LostPage { f: open(t.lost_asked_title()), t, asked: true }.render());
     let e = faulty(b"next=/profile/security", &[("", t.proof_refused())]);
     let (f, login) = (member(t.prove_title()), "claire".to_owned());
-    add("prove", ProvePage { f, t, e, login: login.clone(), second_factor: true }.render());
+    add("prove", ProvePage { f, t, e, login: login.clone(), second_factor: true, passkeys: true }.render());
     let session = |n, current, agent: &str| {
         let agent = Some(agent.to_owned());
         let (created_at, seen_at) = (at("2026-11-21T07:55:00Z"), at("2026-11-21T08:10:00Z"));
@@ -88,11 +93,25 @@ fn security_pages(t: T, pages: &mut Pages) {
         session(601, true, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
         session(602, false, "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19 Safari/604.1"),
     ];
-    let security = |second, sessions: Vec<Device>| SecurityPage {
+    let passkey = |n: u32, name: &str| Passkey {
+        id: format!("cGFzc2tleQ{n}"),
+        name: name.parse().unwrap(),
+        synced: n > 0,
+        created_at: at("2026-11-02T10:00:00Z"),
+        last_used_at: (n > 0).then(|| at("2026-11-20T10:00:00Z")),
+    };
+    let keys = vec![passkey(0, "YubiKey <b>"), passkey(1, "Pixel 9")];
+    let (f, e) = (member("Pixel 9"), Entries::default());
+    add("passkey", PasskeyPage { f, t, e, k: passkey(1, "Pixel 9") }.render());
+    let (f, e) = (member(t.passkey_add()), faulty(b"", &[("name", t.field_missing())]));
+    add("passkey_new", NewPasskeyPage { f, t, e, options: r#"{"rp":{"id":"x"}}"#.into() }.render());
+    let security = |second, passkeys: Vec<Passkey>, sessions: Vec<Device>| SecurityPage {
         f: member(t.security()),
         t,
         e: Entries::default(),
+        has_second: asks_second(&second),
         second,
+        passkeys,
         others: sessions.len() > 1,
         sessions,
     };
@@ -103,12 +122,26 @@ fn security_pages(t: T, pages: &mut Pages) {
         enrol_again: false,
         passkeys: 1,
     };
-    add("security", security(off, sessions).render());
-    add("security_on", security(on, Vec::new()).render());
+    add("security", security(off, Vec::new(), sessions).render());
+    add("security_on", security(on, keys, Vec::new()).render());
     let (qr, secret) = ("<svg></svg>".to_owned(), in_groups("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"));
     let url = "otpauth://totp/Guichet:claire?secret=GEZDGNBV&issuer=Guichet".to_owned();
     let e = faulty(b"", &[("code", t.app_code_wrong())]);
     add("totp", TotpPage { f: member(t.totp_title()), t, e, qr, secret, url }.render());
+    let token = |n: u32, scopes: &[TokenScope]| PersonalToken {
+        id: id(800 + n),
+        name: "Tableur <b>".parse().unwrap(),
+        scopes: scopes.to_vec(),
+        jkt: (n > 0).then(|| "j".repeat(43)),
+        created_at: at("2026-11-02T10:00:00Z"),
+        expires_at: at("2026-12-02T10:00:00Z"),
+    };
+    let tokens = vec![token(0, &[TokenScope::Read]), token(1, TokenScope::ALL)];
+    let e = faulty(b"days=90&pay=yes", &[("read", t.token_needs_scope()), ("name", t.field_missing())]);
+    let (f, scopes) = (member(t.tokens()), offered(Some(Role::Agent)));
+    add("tokens", TokensPage { f, t, e, tokens, scopes, days: DAYS }.render());
+    let f = member(t.token_made());
+    add("token", TokenPage { f, t, token: "e".repeat(420), k: token(0, &[TokenScope::Read]) }.render());
     let codes = (0..10).map(|n| format!("abcde{n}-abcdef-abcdef-abcdef")).collect();
     add("codes", CodesPage { f: member(t.codes_title()), t, codes, login }.render());
 }

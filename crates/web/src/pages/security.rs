@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use askama::Template;
 use contracts::identity::{
-    BeginTotp, ConfirmTotp, EndSession, GetSecondFactor, ListSessions, MakeRecoveryCodes, RecoveryCodes, RemoveTotp,
-    SecondFactor, Session, TotpSetup,
+    BeginTotp, ConfirmTotp, EndSession, GetSecondFactor, ListPasskeys, ListSessions, MakeRecoveryCodes, Passkey,
+    RemoveTotp, SecondFactor, Session, TotpSetup,
 };
 use http::StatusCode;
 
@@ -22,6 +22,9 @@ pub(crate) struct SecurityPage {
     pub(crate) t: T,
     pub(crate) e: Entries,
     pub(crate) second: SecondFactor,
+    /// An app, or a passkey.
+    pub(crate) has_second: bool,
+    pub(crate) passkeys: Vec<Passkey>,
     pub(crate) sessions: Vec<Device>,
     /// Sessions besides this one.
     pub(crate) others: bool,
@@ -63,12 +66,19 @@ pub(crate) async fn security(visit: Arc<Visit>) -> Outcome {
 
 async fn show_security(visit: &Visit, e: Entries) -> Outcome {
     let t = visit.t;
-    let (second, sessions) = tokio::try_join!(visit.call(GetSecondFactor {}), visit.call(ListSessions {}))?;
+    let (second, passkeys, sessions) =
+        tokio::try_join!(visit.call(GetSecondFactor {}), visit.call(ListPasskeys {}), visit.call(ListSessions {}))?;
+    let (has_second, passkeys) = (asks_second(&second), passkeys.items);
     let title = if e.failed() { error_title(visit, t.security()) } else { t.security().to_owned() };
     let f = visit.frame(Place::Profile, title).await;
     let others = sessions.items.iter().any(|session| !session.current);
     let sessions = sessions.items.into_iter().map(|session| device(t, session)).collect();
-    page_as(e.status(), &SecurityPage { f, t, e, second, sessions, others })
+    page_as(e.status(), &SecurityPage { f, t, e, second, has_second, passkeys, sessions, others })
+}
+
+/// Whether a sign-in asks for more than the password.
+pub(crate) fn asks_second(second: &SecondFactor) -> bool {
+    second.totp_since.is_some() || second.passkeys > 0
 }
 
 pub(crate) async fn begin_totp(visit: Arc<Visit>) -> Outcome {
@@ -103,7 +113,7 @@ pub(crate) async fn confirm_totp(visit: Arc<Visit>) -> Outcome {
         match visit.call(ConfirmTotp { code }).await {
             Ok(codes) => {
                 visit.web.halfway.forget_setup(session);
-                return show_codes(&visit, codes).await;
+                return show_codes(&visit, codes.recovery_codes).await;
             }
             Err(problem) => e.refuse(t, problem, &[])?,
         }
@@ -125,16 +135,16 @@ pub(crate) fn in_groups(secret: &str) -> Vec<String> {
 
 pub(crate) async fn new_codes(visit: Arc<Visit>) -> Outcome {
     match visit.call(MakeRecoveryCodes {}).await {
-        Ok(codes) => show_codes(&visit, codes).await,
+        Ok(codes) => show_codes(&visit, codes.recovery_codes).await,
         Err(problem) => refused(&visit, problem).await,
     }
 }
 
 /// The one time that the codes are seen: the page answers the form itself, so that nothing has to keep them.
-async fn show_codes(visit: &Visit, codes: RecoveryCodes) -> Outcome {
+pub(crate) async fn show_codes(visit: &Visit, codes: Vec<String>) -> Outcome {
     let f = visit.frame(Place::Profile, visit.t.codes_title()).await;
     let login = visit.me()?.user.login.to_string();
-    page(&CodesPage { f, t: visit.t, codes: codes.recovery_codes, login })
+    page(&CodesPage { f, t: visit.t, codes, login })
 }
 
 pub(crate) async fn remove_totp(visit: Arc<Visit>) -> Outcome {
@@ -160,7 +170,7 @@ pub(crate) async fn end_other_sessions(visit: Arc<Visit>) -> Outcome {
     Ok(see_other(&format!("{HERE}?done=others-ended")))
 }
 
-async fn refused(visit: &Visit, problem: aaa::Problem) -> Outcome {
+pub(crate) async fn refused(visit: &Visit, problem: aaa::Problem) -> Outcome {
     let mut e = Entries::default();
     e.refuse(visit.t, problem, &[])?;
     show_security(visit, e).await

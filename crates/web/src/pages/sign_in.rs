@@ -32,6 +32,8 @@ pub(crate) struct CodePage {
     pub(crate) f: Frame,
     pub(crate) t: T,
     pub(crate) e: Entries,
+    /// Where they wanted to go.
+    pub(crate) next: String,
 }
 
 #[derive(Template)]
@@ -83,16 +85,19 @@ pub(crate) async fn do_sign_in(visit: Arc<Visit>) -> Outcome {
             Err(problem) => e.refuse(t, problem, &[])?,
         }
     }
-    let f = visit.frame(Place::Elsewhere, error_title(&visit, t.sign_in())).await;
-    page_as(e.status(), &SignInPage { f, t, e, why: None })
+    show_again(&visit, e).await
+}
+
+/// The form again, with what was wrong.
+pub(crate) async fn show_again(visit: &Visit, e: Entries) -> Outcome {
+    let f = visit.frame(Place::Elsewhere, error_title(visit, visit.t.sign_in())).await;
+    page_as(e.status(), &SignInPage { f, t: visit.t, e, why: None })
 }
 
 pub(crate) async fn code(visit: Arc<Visit>) -> Outcome {
-    if visit.web.halfway.sign_in(visit.halfway.as_ref()).is_none() {
-        return Ok(begin_again());
-    }
+    let Some(half) = visit.web.halfway.sign_in(visit.halfway.as_ref()) else { return Ok(begin_again()) };
     let f = visit.frame(Place::Elsewhere, visit.t.code_title()).await;
-    page(&CodePage { f, t: visit.t, e: Entries::default() })
+    page(&CodePage { f, t: visit.t, e: Entries::default(), next: half.next })
 }
 
 pub(crate) async fn do_code(visit: Arc<Visit>) -> Outcome {
@@ -111,7 +116,7 @@ pub(crate) async fn do_code(visit: Arc<Visit>) -> Outcome {
         },
     }
     let f = visit.frame(Place::Elsewhere, error_title(&visit, t.code_title())).await;
-    page_as(e.status(), &CodePage { f, t, e })
+    page_as(e.status(), &CodePage { f, t, e, next: half.next })
 }
 
 /// What was typed as a second factor.

@@ -41,6 +41,8 @@ impl T {
             "PASSKEY_REMOVED" => ("Clé d’accès retirée", "Passkey removed"),
             "RECOVERY_CODES_MADE" => ("Nouveaux codes de secours", "New recovery codes"),
             "RECOVERY_CODE_USED" => ("Code de secours utilisé", "Recovery code used"),
+            "TOKEN_MADE" => ("Jeton personnel créé", "Personal token made"),
+            "TOKEN_REVOKED" => ("Jeton personnel révoqué", "Personal token revoked"),
             "ACCOUNT_RENAMED" => ("Compte renommé", "Account renamed"),
             "TRANSFER_RECEIVED" => ("Virement reçu", "Transfer received"),
             "OPEN_ACCOUNT_REQUESTED" => ("Ouverture de compte demandée", "Opening an account requested"),

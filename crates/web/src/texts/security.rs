@@ -1,6 +1,13 @@
 //! Second factors, sessions, proving once more who one is, and the way back when a second factor is lost.
+#![expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "templates hand over their fields by reference, and say everything through `t`"
+)]
 
 use std::time::Duration;
+
+use contracts::identity::Language;
+use contracts::scopes::TokenScope;
 
 use super::texts;
 
@@ -75,6 +82,51 @@ texts! {
     codes_of(login: &str) "Codes de secours de {login}" "Recovery codes of {login}";
     codes_kept "Je les ai gardés" "I have kept them";
 
+    passkeys "Clés d’accès" "Passkeys";
+    passkey_explained "Une clé d’accès (passkey) vous connecte d’un doigt, d’un regard ou d’un code PIN, sans mot de passe à voler."
+        "A passkey signs you in by a finger, a face or a PIN, without a password that could be stolen.";
+    passkey_add "Ajouter une clé d’accès" "Add a passkey";
+    passkey_make "Créer la clé d’accès" "Create the passkey";
+    passkey_name "Nom de la clé" "Name of the passkey";
+    passkey_name_hint "Pour la reconnaître : « Téléphone », « Clé USB »." "To tell it from others: “Phone”, “USB key”.";
+    passkey_no_script "Votre navigateur ne propose pas de clés d’accès ici, ou JavaScript est coupé." "Your browser offers no passkeys here, or JavaScript is off.";
+    passkey_failed "Le navigateur n’a pas donné de clé d’accès. Réessayez, ou prenez un autre moyen."
+        "The browser gave no passkey. Try again, or use another way.";
+    passkey_not_taken "Cette clé d’accès n’a pas été acceptée. Réessayez, ou prenez un autre moyen."
+        "This passkey was not accepted. Try again, or use another way.";
+    passkey_too_many "Il y a déjà 20 clés d’accès. Supprimez celles qui ne servent plus." "There are 20 passkeys already. Remove those that are not used.";
+    passkey_sign_in "Se connecter avec une clé d’accès" "Sign in with a passkey";
+    passkey_use "Utiliser une clé d’accès" "Use a passkey";
+    passkey_added_on "Ajoutée le" "Added on";
+    passkey_used "Dernier usage" "Last used";
+    passkey_place "Gardée" "Kept";
+    passkey_synced "sur plusieurs appareils" "on several devices";
+    passkey_bound "sur un seul appareil" "on one device only";
+    passkey_remove_dots "Supprimer cette clé…" "Remove this passkey…";
+    passkey_remove "Supprimer la clé" "Remove the passkey";
+    passkey_remove_explained "Elle ne connectera plus. Supprimez-la aussi de l’appareil qui la garde." "It will sign in no more. Remove it from the device that keeps it, too.";
+
+    tokens "Jetons personnels" "Personal tokens";
+    tokens_manage "Gérer mes jetons" "Manage my tokens";
+    tokens_lead "Pour vos propres programmes. Un jeton remplace votre mot de passe et ne permet que ce que vous choisissez."
+        "For your own programs. A token stands in for your password and allows only what you choose.";
+    tokens_present "Mes jetons" "My tokens";
+    token_new "Nouveau jeton" "New token";
+    token_name_hint "Par exemple le programme qui s’en servira." "For example the program that will use it.";
+    token_lasts "Valable" "Valid for";
+    days(count: &u16) "{count} jours" "{count} days";
+    token_good_for "Il permet de" "It allows to";
+    token_needs_scope "Choisissez au moins une permission." "Choose at least one permission.";
+    token_make "Créer le jeton" "Create the token";
+    token_made "Votre nouveau jeton" "Your new token";
+    token_once "Copiez-le maintenant : il ne sera plus jamais affiché." "Copy it now: it is never shown again.";
+    token_kept "Je l’ai copié" "I have copied it";
+    token_ends "Expire le" "Ends on";
+    token_made_on "créé le" "made on";
+    token_bound "lié à une clé" "bound to a key";
+    token_revoke "Révoquer" "Revoke";
+    token_revoke_this(name: &str) "Révoquer : {name}" "Revoke: {name}";
+
     end_others "Déconnecter toutes les autres" "Sign out everywhere else";
 
     resets "Seconds facteurs perdus" "Lost second factors";
@@ -116,6 +168,30 @@ texts! {
 }
 
 impl super::T {
+    /// What a token allows, in a word.
+    pub(crate) fn scope_name(self, scope: &TokenScope) -> &'static str {
+        match (scope, self.0) {
+            (TokenScope::Read, Language::Fr) => "lire",
+            (TokenScope::Read, Language::En) => "read",
+            (TokenScope::Pay, Language::Fr) => "payer",
+            (TokenScope::Pay, Language::En) => "pay",
+            (TokenScope::Introspect, Language::Fr) => "contrôler",
+            (TokenScope::Introspect, Language::En) => "introspect",
+        }
+    }
+
+    /// What a token allows.
+    pub(crate) fn scope_explained(self, scope: &TokenScope) -> &'static str {
+        match (scope, self.0) {
+            (TokenScope::Read, Language::Fr) => "Lire : comptes, demandes, historique et profil",
+            (TokenScope::Read, Language::En) => "Read: accounts, requests, history and profile",
+            (TokenScope::Pay, Language::Fr) => "Payer : demander dépôts, retraits et virements",
+            (TokenScope::Pay, Language::En) => "Pay: ask for deposits, withdrawals and transfers",
+            (TokenScope::Introspect, Language::Fr) => "Contrôler : demander si un jeton est valable",
+            (TokenScope::Introspect, Language::En) => "Introspect: ask whether a token holds",
+        }
+    }
+
     /// A short wait, rounded up.
     pub(crate) fn wait(self, wait: Duration) -> String {
         match wait.as_secs() {
@@ -129,8 +205,6 @@ impl super::T {
 
 #[cfg(test)]
 mod tests {
-    use contracts::identity::Language;
-
     use super::*;
     use crate::texts::T;
 

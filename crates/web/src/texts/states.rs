@@ -159,6 +159,8 @@ impl T {
             "amount" => self.amount(),
             "reference" => self.reference(),
             "reason" | "why" => self.reason(),
+            "days" => self.token_lasts(),
+            "name" => self.name_word(),
             "otp" | "code" => self.code(),
             "made_sure" => self.made_sure(),
             _ => return message.to_owned(),
@@ -261,6 +263,10 @@ impl T {
             "proven" => {
                 self.pick("C’est bien vous. Vous pouvez refaire votre action.", "It is you. Please repeat your action.")
             }
+            "passkey-added" => self.pick("La clé d’accès est ajoutée.", "The passkey is added."),
+            "passkey-renamed" => self.pick("La clé d’accès a un nouveau nom.", "The passkey has a new name."),
+            "passkey-removed" => self.pick("La clé d’accès est supprimée.", "The passkey is removed."),
+            "token-revoked" => self.pick("Le jeton est révoqué.", "The token is revoked."),
             "unlocked" => {
                 self.pick("Cette personne peut se connecter sans attendre.", "This person can sign in at once.")
             }

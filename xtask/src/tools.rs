@@ -19,6 +19,8 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["certutil"], package: "libnss3-tools" },
     Tool { programs: &["node"], package: "nodejs" },
     Tool { programs: &["npm"], package: "npm" },
+    Tool { programs: &["curl"], package: "curl" },
+    Tool { programs: &["sqlmap"], package: "sqlmap" },
     Tool { programs: &["python3"], package: "python3-venv" },
 ];
 

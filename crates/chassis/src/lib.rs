@@ -9,6 +9,7 @@ mod front;
 mod health;
 mod listener;
 mod patience;
+mod reach;
 mod secret;
 mod shutdown;
 
@@ -17,5 +18,6 @@ pub use failure::{Failure, store_problem};
 pub use front::{Front, FrontError};
 pub use health::{GetTruths, GetVersion, Health, Live, Ready, Truth, Version, common};
 pub use listener::{Limits, Listener, ListenerError};
+pub use reach::{ReachError, reach};
 pub use secret::{SecretError, secret};
 pub use shutdown::Shutdown;

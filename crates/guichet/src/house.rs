@@ -263,7 +263,9 @@ async fn hear_from_identity(identity: Identity, verifier: Verifier, shutdown: Sh
         }
         match identity.recent_revocations().await {
             Ok(revocations) => {
-                revocations.iter().for_each(|revocation| verifier.revoke(revocation));
+                for revocation in &revocations {
+                    verifier.revoke(revocation);
+                }
                 verifier.heard();
             }
             Err(error) => tracing::warn!(error = %aaa::Problem::from(error), "identity did not say what was revoked"),

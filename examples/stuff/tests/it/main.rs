@@ -5,6 +5,7 @@
 mod behaviour;
 mod program;
 mod readme;
+mod sqlmap;
 mod systematic;
 
 use program::Program;

@@ -1,45 +1,43 @@
-//! The tests that follow from the declarations alone, in this process and against a running program: the one that
-//! `GUICHET_TEST_URL` names, or one started for it.
+//! What follows from the declarations alone, in process and over the network alike.
+//!
+//! With `GUICHET_TEST_URL` the same test asks the service at that address, whoever runs it.
 
-use aaa::Transport;
+use aaa::Entry;
 use aaa::testing::{Credential, Tester};
-use axum::body::Body;
-use http::Request;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use chassis::reach;
+use store::Database;
 use stuff::Stuff;
 use vocabulary::{Chance, Clock};
 
 use crate::start;
 
-/// A service that is reached over the network, at `url`.
-fn network(url: &str) -> Transport {
-    let (client, url) = (Client::builder(TokioExecutor::new()).build_http::<Body>(), url.to_owned());
-    Transport::new(tower::service_fn(move |mut request: Request<Body>| {
-        *request.uri_mut() = format!("{url}{}", request.uri()).parse().unwrap();
-        let answer = client.request(request);
-        async move { answer.await.map(|answer| answer.map(Body::new)) }
-    }))
+async fn check(mut tester: Tester, entries: &[Entry]) {
+    tester
+        .knows("calvin", Credential::basic("calvin", "hobbes"))
+        .knows("hobbes", Credential::fields(("USER", "hobbes"), ("PASS", "susie")));
+    let token = tester.person("calvin").get("/login").gives(200).await.json();
+    let token = token.as_str().or_else(|| token["token"].as_str()).unwrap().to_owned();
+    tester.knows("susie", Credential::basic("susie", "derkins")).knows("calvin", Credential::Bearer(token));
+    let people: &[(&str, &[&str])] = &[("calvin", &["ADMIN"]), ("susie", &[])];
+    let wrong = tester.systematic(entries, people).await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    tester.person("hobbes").get("/admin").gives(403).await;
+    tester.person("hobbes").get("/whoami").gives(200).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_answers_everybody_and_every_broken_credential_as_declared_inside_and_outside() {
-    let database = store::testing::TestDatabase::sqlite().unwrap();
-    let stuff = Stuff::open(&database.database, &[7; 32], Clock::system(), Chance::seeded(1)).await.unwrap();
-    let module = stuff.module(Chance::seeded(2)).unwrap();
+async fn every_operation_answers_as_declared_inside_and_outside() {
     let folder = tempfile::tempdir().unwrap();
-    let (_program, url) = if let Ok(url) = std::env::var("GUICHET_TEST_URL") {
-        (None, url)
-    } else {
-        let program = start(folder.path(), &[]);
-        let url = program.url().to_owned();
-        (Some(program), url)
-    };
-    for transport in [Transport::in_process(module.router), network(&url)] {
-        let mut tester = Tester::new(transport);
-        tester.knows("calvin", Credential::basic("calvin", "hobbes"));
-        tester.knows("hobbes", Credential::fields(("USER", "hobbes"), ("PASS", "susie")));
-        let wrong = tester.systematic(&module.entries, &[("calvin", &["ADMIN"]), ("hobbes", &[])]).await;
-        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let database = Database::Sqlite { path: folder.path().join("inside.sqlite") };
+    let chance = Chance::seeded(1);
+    let stuff = Stuff::open(&database, &[7; 32], Clock::system(), chance.clone()).await.unwrap();
+    let module = stuff.module(chance).unwrap();
+    if let Ok(url) = std::env::var("GUICHET_TEST_URL") {
+        let ca = std::env::var("GUICHET_TEST_CA").ok().map(|path| std::fs::read_to_string(path).unwrap());
+        let transport = reach(&url, ca.as_deref(), &Clock::system()).unwrap();
+        return check(Tester::new(transport), &module.entries).await;
     }
+    check(Tester::new(aaa::Transport::in_process(module.router.clone())), &module.entries).await;
+    let program = start(folder.path(), &[]);
+    check(Tester::new(reach(program.url(), None, &Clock::system()).unwrap()), &module.entries).await;
 }

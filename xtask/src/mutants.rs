@@ -81,8 +81,5 @@ fn noticed(mutant: &Mutant, source: &Path, test: impl Fn() -> Command) -> Result
     // What does not compile would fail too, and prove nothing.
     let outcome = run(test().arg("--no-run")).map(|()| run(&mut test()).is_err());
     fs::write(&file, text).map_err(wrong)?;
-    match outcome? {
-        true => Ok(()),
-        false => Err(Failure::new("the test stays green")),
-    }
+    if outcome? { Ok(()) } else { Err(Failure::new("the test stays green")) }
 }

@@ -279,12 +279,13 @@ async fn p99(world: &Arc<World>, address: SocketAddr, rate: u32, requests: usize
     let begun = Instant::now();
     let mut sender = connect(address).await;
     let mut times = Vec::with_capacity(requests);
+    let mut pause = tokio::time::interval(Duration::from_millis(1));
     for _ in 0..requests {
         let begun = Instant::now();
         send(&mut sender, world.request(CASES[3], Empty::new())).await;
         times.push(begun.elapsed().as_secs_f64());
         // A client that thinks: what is measured is the wait of one person, not how much one connection can carry.
-        tokio::time::sleep(Duration::from_micros(500)).await;
+        pause.tick().await;
     }
     stop.store(true, Ordering::Relaxed);
     let served = done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64();

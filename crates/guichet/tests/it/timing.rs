@@ -108,18 +108,19 @@ fn code(secret: &str, clock: &Clock) -> String {
     format!("{:06}", number % 1_000_000)
 }
 
+const WRONG: &str = "a password that is wrong";
+const CASES: [(&str, &str, &str); 5] = [
+    ("unknown login", "nobody", WRONG),
+    ("wrong password", "active", WRONG),
+    ("disabled, right password", "disabled", PASSWORD),
+    ("pending, right password", "pending", PASSWORD),
+    ("second factor, wrong password", "guarded", WRONG),
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_sign_ins_cannot_be_told_apart_by_their_time() {
     let (scene, agent) = Scene::new().await;
     scene.people(&agent).await;
-    const WRONG: &str = "a password that is wrong";
-    const CASES: [(&str, &str, &str); 5] = [
-        ("unknown login", "nobody", WRONG),
-        ("wrong password", "active", WRONG),
-        ("disabled, right password", "disabled", PASSWORD),
-        ("pending, right password", "pending", PASSWORD),
-        ("second factor, wrong password", "guarded", WRONG),
-    ];
     let mut times = vec![Vec::new(); CASES.len()];
     let mut planted = Vec::new();
     for attempt in 0..attempts() {

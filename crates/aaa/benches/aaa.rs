@@ -14,10 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use aaa::*;
+use aaa::{
+    Api, Audit, Call, Credentials, Decision, Fields, Gate, Group, Guard, Hasher, In, May, On, Open, Operation,
+    Password, PasswordHash, People, Principal, Problem, Right, Route, Scheme, Signed, Signer, Verdict, Verifier,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use base64::Engine;
 use futures_util::future::{BoxFuture, join_all};
 use http::Request;
 use http_body_util::{BodyExt, Empty};
@@ -260,7 +264,6 @@ async fn p99(world: &Arc<World>, address: SocketAddr, rate: u32, requests: usize
             if rate == 0 {
                 return;
             }
-            use base64::Engine;
             let basic = base64::prelude::BASE64_STANDARD.encode(format!("clerk:{PASSWORD}"));
             let mut beat = tokio::time::interval(Duration::from_secs(1) / rate);
             while !stop.load(Ordering::Relaxed) {

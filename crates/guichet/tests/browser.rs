@@ -10,8 +10,16 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-const WALK: [&str; 7] =
-    ["package.json", "package-lock.json", "walk.mjs", "journey.mjs", "gallery.mjs", "stage.mjs", "words.mjs"];
+const WALK: [&str; 8] = [
+    "package.json",
+    "package-lock.json",
+    "walk.mjs",
+    "journey.mjs",
+    "factors.mjs",
+    "gallery.mjs",
+    "stage.mjs",
+    "words.mjs",
+];
 
 #[test]
 fn people_find_their_way_through_the_pages_in_both_languages() {

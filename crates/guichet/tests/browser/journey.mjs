@@ -2,6 +2,7 @@
 //
 // Every promise here is one that somebody at a counter relies on. Pages are inspected the first time they are met.
 
+import { security, securityOf } from "./factors.mjs";
 import { check, plain, until, Visitor } from "./stage.mjs";
 import { euros, WORDS } from "./words.mjs";
 
@@ -46,6 +47,12 @@ export async function journey(browser, line, language) {
   await superuser.leave();
   const bare = { javaScriptEnabled: false };
   await withoutScripts({ ...cast, member: await arrive(bare), agent: await arrive(bare) }, agents[0], iban);
+  const guards = { ...cast, member: await arrive(), bare: await arrive(bare), agent: await arrive(), other: await arrive() };
+  await guards.agent.signIn(agents[0]);
+  await guards.other.signIn(agents[1]);
+  await security(guards, { login: cast.login, password: NEXT_PASSWORD });
+  await securityOf(guards.agent, ["/profile/security", "/resets"]);
+  for (const visitor of [guards.member, guards.bare, guards.agent, guards.other]) await visitor.leave();
 }
 
 async function register({ member, words, login }) {
@@ -366,7 +373,7 @@ async function newPassword({ member, words, login }) {
 
 async function hire(superuser, language) {
   await superuser.inspect("superuser's first page");
-  for (const page of ["/users", "/status", "/logs"]) {
+  for (const page of ["/users", "/status", "/logs", "/resets", "/profile/security"]) {
     await superuser.go(page);
     await superuser.inspect(`superuser's ${page}`);
   }

@@ -49,6 +49,7 @@ export async function security(cast, person) {
   await signInWithCodes(cast, person, codes);
   await lose(cast, person);
   await passkey(cast, person);
+  await token(cast, person);
   await sessions(cast, person);
 }
 
@@ -188,6 +189,37 @@ async function passkey({ member, words }, person) {
   await member.page.locator("details summary").click();
   await member.page.locator("form[action$='/remove'] button").click();
   await member.see(words.passkeyGone, "[role=status]");
+}
+
+/** A token signs a program's call, as far as it was made for, until it is revoked. */
+async function token({ member, words }, { login }) {
+  await member.go("/profile/security");
+  await member.page.locator("main a[href='/profile/tokens']").click();
+  await member.page.locator("form[action='/profile/tokens']").waitFor();
+  await member.inspect("tokens, none");
+  await member.submit("form[action='/profile/tokens']");
+  await member.see(words.missing, "#name-error");
+  await member.page.locator("#read-error").waitFor();
+  await member.inspect("tokens, with faults");
+  await member.fill({ name: "Zither" });
+  await member.page.locator("#read").check();
+  await member.submit("form[action='/profile/tokens']");
+  const made = await member.text("#token");
+  await member.inspect("a new token");
+  const asks = (path) => member.page.evaluate(async ([path, token]) => {
+    const answer = await fetch(path, { headers: { authorization: `Bearer ${token}` }, credentials: "omit" });
+    return [answer.status, await answer.text()];
+  }, [path, made]);
+  const [status, body] = await asks("/api/auth/whoami");
+  check(status === 200 && JSON.parse(body).login === login, `the token answers ${status}: ${body}`);
+  check((await asks("/api/auth/sessions"))[0] === 403, "the token does more than it was made for");
+  await member.page.locator("main a.primary").click();
+  await member.see("Zither", ".feed");
+  await member.inspect("tokens, one");
+  check(!(await member.page.content()).includes(made), "the token is shown again");
+  await member.page.locator("form[action$='/revoke'] button").click();
+  await member.see(words.tokenGone, "[role=status]");
+  await until("the revoked token is refused", async () => (await asks("/api/auth/whoami"))[0] === 401);
 }
 
 async function sessions({ member, bare, words }, person) {

@@ -62,6 +62,9 @@ async function member(visitor, picture) {
     notifications: "/notifications",
     profile: "/profile",
     password: "/profile/password",
+    security: "/profile/security",
+    tokens: "/profile/tokens",
+    prove: "/prove?next=/profile/security",
     transfer: "/transfer",
   });
   await visitor.fill({ to_iban: "FR76 1234", amount: "1,234" });
@@ -81,7 +84,7 @@ async function member(visitor, picture) {
 async function agent(visitor, picture) {
   await each(visitor, picture, { inbox: "/inbox" });
   const request = await visitor.page.locator("tr:has(button.primary) td a[href^='/requests/']").first().getAttribute("href");
-  await each(visitor, picture, { decide: request, users: "/users", "users-pending": "/users?state=pending", clients: "/clients", logs: "/logs", status: "/status", "own-accounts": "/accounts" });
+  await each(visitor, picture, { decide: request, users: "/users", "users-pending": "/users?state=pending", resets: "/resets", clients: "/clients", logs: "/logs", status: "/status", "own-accounts": "/accounts" });
   await visitor.go("/users?state=pending");
   const pending = visitor.page.locator("td a[href^='/users/']").first();
   if (await pending.count()) {

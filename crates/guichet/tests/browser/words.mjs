@@ -40,6 +40,7 @@ export const WORDS = {
     enrolAgain: "Votre second facteur perdu a été retiré",
     proven: "C’est bien vous",
     passkeyGone: "La clé d’accès est supprimée",
+    tokenGone: "Le jeton est révoqué",
     othersEnded: "Vos autres sessions sont terminées",
   },
   en: {
@@ -81,6 +82,7 @@ export const WORDS = {
     enrolAgain: "Your lost second factor was removed",
     proven: "It is you",
     passkeyGone: "The passkey is removed",
+    tokenGone: "The token is revoked",
     othersEnded: "Your other sessions have ended",
   },
 };

@@ -316,7 +316,7 @@ where
     let request = read::<O>(shape, &mut visit.parts, &bytes).await?;
     let mut context = visit.context.clone();
     context.idempotency = if O::ROUTE.idempotent { idempotency_key(&visit.parts.headers, &request)? } else { None };
-    visit.object = <O::Policy as Enforce<O, S>>::object(&request);
+    visit.object = <O::Policy as Enforce<O, S>>::named(&request);
     let proof = <O::Policy as Enforce<O, S>>::prove(&service, visit.by.as_deref(), &request).await?;
     let call = Call { request, context, by: visit.by.clone(), proof };
     handler(service, call).await.map_err(Into::into)?.write()

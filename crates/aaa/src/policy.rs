@@ -332,7 +332,7 @@ pub trait Enforce<O, S>: Policy<O> {
     /// What the handler gets as proof.
     type Proof: Send + 'static;
     /// The object that the request names, for the record of the decision.
-    fn object(_request: &O) -> Option<String> {
+    fn named(_request: &O) -> Option<String> {
         None
     }
     /// Checks the right on the object; policies without one grant.
@@ -388,7 +388,7 @@ where
     R: Right,
 {
     type Proof = S::Row;
-    fn object(request: &O) -> Option<String> {
+    fn named(request: &O) -> Option<String> {
         Some(request.on().to_string())
     }
     async fn prove(service: &S, by: Option<&Principal>, request: &O) -> Result<S::Row, Problem> {
@@ -404,7 +404,7 @@ where
     R: Right,
 {
     type Proof = S::Row;
-    fn object(request: &O) -> Option<String> {
+    fn named(request: &O) -> Option<String> {
         Some(request.on().to_string())
     }
     async fn prove(service: &S, by: Option<&Principal>, request: &O) -> Result<S::Row, Problem> {

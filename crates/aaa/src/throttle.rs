@@ -15,8 +15,6 @@ use crate::problem::Problem;
 const FREE_FOR_LOGIN: u32 = 5;
 /// More for an address: offices and schools share one.
 const FREE_FOR_ADDRESS: u32 = 30;
-/// The longest wait.
-const LONGEST: Duration = Duration::from_mins(15);
 /// Refusals are forgotten when none was added for so long.
 const MEMORY: Duration = Duration::from_hours(1);
 /// Logins and addresses remembered at a time; each takes about a hundred bytes.
@@ -36,6 +34,18 @@ struct Seen {
 }
 
 impl Throttle {
+    /// The longest wait.
+    pub const LONGEST: Duration = Duration::from_mins(15);
+
+    /// The wait after so many refusals: 1, 2, 4, … seconds once the `free` ones are used up, never more than
+    /// [`Throttle::LONGEST`].
+    pub fn delay(refusals: u32, free: u32) -> Duration {
+        match refusals.checked_sub(free) {
+            Some(over) => Duration::from_secs(1_u64.checked_shl(over).unwrap_or(u64::MAX)).min(Self::LONGEST),
+            None => Duration::ZERO,
+        }
+    }
+
     /// Nobody waits yet.
     pub fn new(clock: Clock) -> Self {
         Self { clock, seen: moka::sync::Cache::builder().max_capacity(REMEMBERED).build() }
@@ -81,7 +91,7 @@ impl Throttle {
 
     fn wait(&self, key: &str, free: u32) -> Option<Duration> {
         let seen = self.seen.get(key)?;
-        let (now, until) = (self.clock.now(), seen.last.plus(delay(seen.refusals, free)));
+        let (now, until) = (self.clock.now(), seen.last.plus(Self::delay(seen.refusals, free)));
         (until > now).then(|| until.since(now))
     }
 
@@ -91,14 +101,6 @@ impl Throttle {
             let before = entry.map(moka::Entry::into_value).filter(|seen| seen.last.plus(MEMORY) > now);
             Seen { refusals: before.map_or(1, |seen| seen.refusals.saturating_add(1)), last: now }
         });
-    }
-}
-
-/// 1, 2, 4, … seconds once the free ones are used up.
-fn delay(refusals: u32, free: u32) -> Duration {
-    match refusals.checked_sub(free) {
-        Some(over) => Duration::from_secs(1_u64.checked_shl(over).unwrap_or(u64::MAX)).min(LONGEST),
-        None => Duration::ZERO,
     }
 }
 
@@ -163,8 +165,8 @@ mod tests {
 
     #[test]
     fn no_wait_is_longer_than_the_longest() {
-        assert_eq!(delay(u32::MAX, 5), LONGEST);
-        assert_eq!(delay(5, 5), Duration::from_secs(1));
-        assert_eq!(delay(4, 5), Duration::ZERO);
+        assert_eq!(Throttle::delay(u32::MAX, 5), Throttle::LONGEST);
+        assert_eq!(Throttle::delay(5, 5), Duration::from_secs(1));
+        assert_eq!(Throttle::delay(4, 5), Duration::ZERO);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use aaa::Throttle;
 use sha2::{Digest, Sha256};
 use vocabulary::{SessionId, Timestamp};
 
@@ -12,8 +13,6 @@ use vocabulary::{SessionId, Timestamp};
 pub(crate) const FREE: u32 = 5;
 /// Failures in a row after which waiting helps no more (NIST SP 800-63B): only staff do, a passkey, or a known browser.
 pub(crate) const MOST: u32 = 100;
-/// The longest wait.
-const LONGEST: Duration = Duration::from_mins(15);
 
 /// What failures are counted by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +73,7 @@ impl Attempts {
     /// How long to wait before the next try, if at all.
     pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
         if self.failures >= MOST {
-            return Some(LONGEST);
+            return Some(Throttle::LONGEST);
         }
         (now < self.blocked_until).then(|| self.blocked_until.since(now))
     }
@@ -82,20 +81,12 @@ impl Attempts {
     /// One more: the wait begins now.
     pub(crate) fn failed(self, now: Timestamp) -> Self {
         let failures = self.failures.saturating_add(1);
-        Self { failures, blocked_until: now.plus(delay(failures)) }
+        Self { failures, blocked_until: now.plus(Throttle::delay(failures, FREE)) }
     }
 
     /// Whether this failure is one after which somebody should look.
     pub(crate) const fn is_telling(&self) -> bool {
         matches!(self.failures, FREE | MOST)
-    }
-}
-
-/// 1, 2, 4, … seconds once the free failures are used up.
-fn delay(failures: u32) -> Duration {
-    match failures.checked_sub(FREE) {
-        Some(over) => Duration::from_secs(1_u64.checked_shl(over).unwrap_or(u64::MAX)).min(LONGEST),
-        None => Duration::ZERO,
     }
 }
 

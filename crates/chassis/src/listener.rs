@@ -111,7 +111,8 @@ impl Listener {
         Ok(())
     }
 
-    pub(crate) fn is_private(&self) -> Result<(), ListenerError> {
+    /// Whether only this machine reaches it, as plain HTTP asks.
+    pub fn is_private(&self) -> Result<(), ListenerError> {
         if self.address.ip().is_loopback() { Ok(()) } else { Err(ListenerError::Exposed(self.address)) }
     }
 

@@ -43,6 +43,11 @@ pub(crate) fn read(path: &Path, readers: Readers) -> Result<Option<Zeroizing<Str
     Ok(Some(text))
 }
 
+/// The error where a file has to be there.
+pub(crate) fn missing(path: &Path) -> PkiError {
+    failed("read", path)(io::Error::new(io::ErrorKind::NotFound, "there is no such file"))
+}
+
 /// Replaces a file: whole in a temporary file first, synced, then renamed over the old one.
 pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), PkiError> {
     let dir = path.parent().unwrap_or(Path::new("."));

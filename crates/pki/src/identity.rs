@@ -53,6 +53,14 @@ impl Identity {
         Ok(identity)
     }
 
+    /// The identity kept as `NAME.pem` and `NAME-key.pem` in `dir`, as it is. A key that others can read is refused.
+    pub fn open(dir: &Path, name: &str) -> Result<Self, PkiError> {
+        let there = |path: &Path, readers| files::read(path, readers)?.ok_or_else(|| files::missing(path));
+        let cert = there(&dir.join(format!("{name}.pem")), Readers::Everyone)?;
+        let key = there(&dir.join(format!("{name}-key.pem")), Readers::Owner)?;
+        Self::from_pem(&cert, &key)
+    }
+
     /// The identity kept as `NAME.pem` and `NAME-key.pem` in `dir`; issued when it is not there, and issued anew when
     /// it asks for other names or usages, has passed two thirds of its life, does not come from `authority`, or is
     /// damaged. A key that others can read is refused, as the authority's is.

@@ -203,6 +203,22 @@ fn an_identity_is_kept_while_it_answers_and_issued_anew_when_it_does_not() {
 }
 
 #[test]
+fn an_identity_that_is_only_opened_is_never_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (clock, chance) = (now(), Chance::system());
+    let missing = Identity::open(dir.path(), "https").unwrap_err();
+    assert!(matches!(&missing, PkiError::File { path, .. } if path.ends_with("https.pem")), "{missing}");
+    let (ca, _) = open(dir.path(), &clock).unwrap();
+    let request = Request::https(["localhost"]);
+    let issued = Identity::open_or_issue(dir.path(), "https", &ca, &request, &clock, &chance).unwrap();
+    clock.advance(DAY * 100);
+    assert_eq!(Identity::open(dir.path(), "https").unwrap().until(), issued.until(), "out of date, and as it is");
+    let key = dir.path().join("https-key.pem");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(Identity::open(dir.path(), "https"), Err(PkiError::OpenKey { .. })));
+}
+
+#[test]
 fn no_private_key_appears_in_debug_output() {
     let dir = tempfile::tempdir().unwrap();
     let (ca, _) = open(dir.path(), &now()).unwrap();

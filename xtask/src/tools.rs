@@ -21,6 +21,9 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["npm"], package: "npm" },
     Tool { programs: &["curl"], package: "curl" },
     Tool { programs: &["sqlmap"], package: "sqlmap" },
+    Tool { programs: &["tshark"], package: "tshark" },
+    Tool { programs: &["ip"], package: "iproute2" },
+    Tool { programs: &["unshare"], package: "util-linux" },
     Tool { programs: &["python3"], package: "python3-venv" },
 ];
 

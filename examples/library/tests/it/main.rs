@@ -1,6 +1,8 @@
 //! The program from outside: it is started as anybody would, and asked over HTTP.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+#[path = "../../../stuff/tests/it/fenced.rs"]
+mod fenced;
 #[path = "../../../stuff/tests/it/program.rs"]
 mod program;
 #[path = "../../../stuff/tests/it/readme.rs"]

@@ -5,6 +5,8 @@
 
 use std::process::Command;
 
+use crate::fenced::{blocks, is_like};
+
 /// Runs every command of `readme` against `url` and gives what is not as it is shown. `shown` is the address in the text.
 pub(crate) fn differences(readme: &str, shown: &str, url: &str) -> Vec<String> {
     let (mut preparations, mut differences, mut compared) = (String::new(), Vec::new(), 0);
@@ -29,24 +31,6 @@ pub(crate) fn differences(readme: &str, shown: &str, url: &str) -> Vec<String> {
     differences
 }
 
-/// The fenced blocks: what each is marked with, and its text.
-fn blocks(text: &str) -> Vec<(String, String)> {
-    let mut blocks = Vec::new();
-    let mut open: Option<(String, String)> = None;
-    for line in text.lines() {
-        match (line.strip_prefix("```"), &mut open) {
-            (Some(kind), None) => open = Some((kind.to_owned(), String::new())),
-            (Some(_), Some(_)) => blocks.extend(open.take()),
-            (None, Some((_, block))) => {
-                block.push_str(line);
-                block.push('\n');
-            }
-            (None, None) => {}
-        }
-    }
-    blocks
-}
-
 fn is_as_shown(answer: &str, expected: &str) -> bool {
     let (head, body) = answer.split_once("\n\n").unwrap_or((answer, ""));
     let (expected_head, expected_body) = expected.split_once("\n\n").unwrap_or((expected, ""));
@@ -54,18 +38,4 @@ fn is_as_shown(answer: &str, expected: &str) -> bool {
     let status = lines.next().unwrap_or_default();
     let has = |line: &str| head.lines().any(|other| line.eq_ignore_ascii_case(other));
     head.lines().next() == Some(status) && lines.all(has) && is_like(body.trim(), expected_body.trim())
-}
-
-/// Whether `text` is `pattern`, where `…` stands for anything.
-fn is_like(text: &str, pattern: &str) -> bool {
-    let mut parts = pattern.split('…');
-    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
-    let mut last = None;
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-        last = Some(part);
-    }
-    // The last part has to stand at the very end.
-    last.map_or(rest.is_empty(), |last| text.ends_with(last))
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::store::{Database, Store};
-use aaa::{Api, Credentials, Gate, Hasher, Misconfigured, Module, Problem, Signer, Verifier};
+use aaa::{Api, Credentials, Gate, Hasher, Misconfigured, Module, Problem, Signer, Throttle, Verifier};
 use chassis::{AuditLog, Failure};
 use http::HeaderName;
 use schemars::JsonSchema;
@@ -31,6 +31,7 @@ pub struct Library {
     store: Store,
     users: Users,
     signer: Arc<Signer>,
+    throttle: Throttle,
     clock: Clock,
     chance: Chance,
 }
@@ -53,7 +54,8 @@ impl Library {
         let store = Store::open(database, store::MIGRATIONS, clock.clone()).await.map_err(Failure::from)?;
         let users = Users::new(store.clone(), Hasher::new(2, chance.clone())?);
         let signer = Signer::from_seed(secret, NAME, NAME).map_err(Problem::internal)?;
-        Ok(Self { store, users, signer: Arc::new(signer), clock, chance })
+        let throttle = Throttle::new(clock.clone());
+        Ok(Self { store, users, signer: Arc::new(signer), throttle, clock, chance })
     }
 
     /// Makes somebody an administrator, from their next sign-in on. False: nobody has this name.
@@ -73,6 +75,7 @@ impl Library {
             .basic();
         let audit = AuditLog::start(self.store.clone(), self.chance.clone());
         let gate = Gate::new(credentials, Arc::new(audit), self.clock.clone(), self.chance.clone());
+        let gate = gate.slowed_by(self.throttle.clone());
         authors::mount(users::mount(Api::new(self, gate))).finish()
     }
 }

@@ -109,6 +109,10 @@ impl Operation for Register {
 }
 
 async fn register(library: Library, call: Call<Register, Library>) -> Result<Created<Message>, Failure> {
+    // Each costs a hash and a row: nobody makes them by the thousand, nor finds out by the thousand who is here.
+    let client = call.context.client.as_deref();
+    library.throttle.admit_address(client)?;
+    library.throttle.count_address(client);
     let hash = library.users.hasher.hash(call.request.password).await?;
     let id = UserId::new(&library.clock, &library.chance);
     library.store.write(&ADD_USER, params![id, &call.request.name, hash.as_str(), false]).await?;

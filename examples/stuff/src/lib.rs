@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::store::{Database, Store};
-use aaa::{Api, Audit, Credentials, Gate, Hasher, Misconfigured, Module, Problem, Readable};
+use aaa::{Api, Audit, Credentials, Gate, Hasher, Misconfigured, Module, Problem, Readable, Throttle};
 use chassis::{AuditLog, Failure};
 use vocabulary::{Chance, Clock};
 
@@ -31,6 +31,7 @@ pub struct Stuff {
     store: Store,
     people: Everyone,
     tokens: Readable,
+    throttle: Throttle,
 }
 
 impl Stuff {
@@ -42,8 +43,9 @@ impl Stuff {
             store::load(&store, None).await?;
         }
         let people = Everyone::new(store.clone(), Hasher::new(2, chance)?);
+        let throttle = Throttle::new(clock.clone());
         let tokens = Readable::new(REALM, None, &hex::encode(secret), clock).map_err(Problem::internal)?;
-        Ok(Self { store, people, tokens })
+        Ok(Self { store, people, tokens, throttle })
     }
 
     /// What is asked of every caller, before their request is read.
@@ -53,7 +55,8 @@ impl Stuff {
             .bearer(self.tokens.clone())
             .basic()
             .parameters("USER", "PASS");
-        Gate::new(credentials, audit, self.store.clock().clone(), chance).saying(error_member)
+        let gate = Gate::new(credentials, audit, self.store.clock().clone(), chance);
+        gate.slowed_by(self.throttle.clone()).saying(error_member)
     }
 
     /// The operations, mounted. Decisions are kept in the database.

@@ -132,6 +132,10 @@ impl Operation for Register {
 }
 
 async fn register(stuff: Stuff, call: Call<Register, Stuff>) -> Result<Created<()>, Failure> {
+    // Each costs a hash and a row: nobody makes them by the thousand, nor finds out by the thousand who is here.
+    let client = call.context.client.as_deref();
+    stuff.throttle.admit_address(client)?;
+    stuff.throttle.count_address(client);
     stuff.people.add(&call.request.login, call.request.pword, false).await?;
     Ok(Created(()))
 }

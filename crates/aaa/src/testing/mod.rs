@@ -8,6 +8,7 @@
 mod systematic;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use axum::body::Body;
 use base64::Engine;
@@ -70,6 +71,13 @@ impl Credential {
             Self::Cookie(name, token) => Some((header::COOKIE, format!("{name}={token}"))),
         }
     }
+}
+
+/// The service to be tested instead of one's own: its address in `GUICHET_TEST_URL`, and for HTTPS, in `GUICHET_TEST_CA`,
+/// the file with the certificate of its authority.
+pub fn elsewhere() -> Option<(String, Option<PathBuf>)> {
+    let url = std::env::var("GUICHET_TEST_URL").ok().filter(|url| !url.is_empty())?;
+    Some((url, std::env::var_os("GUICHET_TEST_CA").map(PathBuf::from)))
 }
 
 /// A service to be tested, and the people who use it.

@@ -1,17 +1,20 @@
 //! The program from outside: it is started as anybody would, and asked over HTTP.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod attacked;
+#[path = "../../../stuff/tests/it/attacks.rs"]
+mod attacks;
 #[path = "../../../stuff/tests/it/fenced.rs"]
 mod fenced;
 #[path = "../../../stuff/tests/it/program.rs"]
 mod program;
 #[path = "../../../stuff/tests/it/readme.rs"]
 mod readme;
+mod systematic;
 
 use std::path::Path;
 use std::process::Command;
 
-use library::Library;
 use program::{Answer, Program};
 use serde_json::{Value, json};
 
@@ -135,14 +138,4 @@ async fn every_query_is_valid_on_both_databases() {
         let store = store::Store::open(&database.database, library::store::MIGRATIONS, clock).await.unwrap();
         assert_eq!(store::check::prepare_all(&store, library::store::QUERIES).await, Vec::<String>::new());
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_operation_answers_every_broken_credential_as_declared() {
-    let (clock, chance) = (vocabulary::Clock::system(), vocabulary::Chance::seeded(1));
-    let database = store::testing::TestDatabase::sqlite().unwrap();
-    let module = Library::open(&database.database, &[7; 32], clock, chance).await.unwrap().module().unwrap();
-    let tester = aaa::testing::Tester::new(aaa::Transport::in_process(module.router));
-    let wrong = tester.systematic(&module.entries, &[]).await;
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

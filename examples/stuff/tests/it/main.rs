@@ -2,6 +2,8 @@
 //! over HTTP.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod attacked;
+mod attacks;
 mod behaviour;
 mod fenced;
 mod program;

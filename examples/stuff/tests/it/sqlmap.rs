@@ -30,7 +30,7 @@ fn sqlmap_finds_no_way_in() {
     for (path, form, method) in DOORS {
         let mut sqlmap = Command::new("sqlmap");
         sqlmap.args(["--batch", "--flush-session", "--disable-coloring", "--level", "2", "--risk", "2"]);
-        sqlmap.args(["--auth-type", "basic", "--auth-cred", "calvin:hobbes", "--ignore-code", "400,404,409"]);
+        sqlmap.args(["--auth-type", "basic", "--auth-cred", "calvin:hobbes", "--ignore-code", "400,404,409,429"]);
         sqlmap.args(["--method", method, "-u", &format!("{}{path}", program.url()), "--output-dir"]).arg(folder.path());
         if !form.is_empty() {
             sqlmap.args(["--data", form]);

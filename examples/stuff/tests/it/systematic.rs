@@ -3,7 +3,7 @@
 //! With `GUICHET_TEST_URL` the same test asks the service at that address, whoever runs it.
 
 use aaa::Entry;
-use aaa::testing::{Credential, Tester};
+use aaa::testing::{Credential, Tester, elsewhere};
 use chassis::reach;
 use store::Database;
 use stuff::Stuff;
@@ -32,8 +32,8 @@ async fn every_operation_answers_as_declared_inside_and_outside() {
     let chance = Chance::seeded(1);
     let stuff = Stuff::open(&database, &[7; 32], Clock::system(), chance.clone()).await.unwrap();
     let module = stuff.module(chance).unwrap();
-    if let Ok(url) = std::env::var("GUICHET_TEST_URL") {
-        let ca = std::env::var("GUICHET_TEST_CA").ok().map(|path| std::fs::read_to_string(path).unwrap());
+    if let Some((url, ca)) = elsewhere() {
+        let ca = ca.map(|path| std::fs::read_to_string(path).unwrap());
         let transport = reach(&url, ca.as_deref(), &Clock::system()).unwrap();
         return check(Tester::new(transport), &module.entries).await;
     }

@@ -49,6 +49,7 @@ const RULES: &[Rule] = &[
     code::short_enough,
     code::tests_that_always_run,
     code::modules_say_what_they_promise,
+    crate::mutants::doors_are_where_the_list_says,
 ];
 
 /// `cargo xtask tidy`.

@@ -34,6 +34,8 @@ pub struct Plan {
     pub key: std::path::PathBuf,
     /// Reverse proxies of one's own in front of it.
     pub proxies: u8,
+    /// The address that clients use, if it is known: proofs of possession must be made for it.
+    pub origin: Option<String>,
     /// Which bank it is.
     pub bank: BankConfig,
     /// The time.
@@ -86,7 +88,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 impl House {
     /// Opens the stores, bringing them up to date, and wires the services.
     pub async fn open(plan: Plan) -> Result<Self, Failure> {
-        let Plan { databases, key, proxies, bank: config, clock, chance } = plan;
+        let Plan { databases, key, proxies, origin: address, bank: config, clock, chance } = plan;
         let open = async |service: &'static str, migrations: &[store::Migration]| -> Result<Store, Failure> {
             Ok(Store::open(&databases.of(service)?, migrations, clock.clone()).await?)
         };
@@ -125,7 +127,10 @@ impl House {
             (contracts::journal::SERVICE, memory),
         ];
         let audits: Vec<_> = stores.iter().map(|(_, store)| AuditLog::start(store.clone(), chance.clone())).collect();
-        let credentials = Credentials::new(identity::ISSUER).bearer(verifier.clone());
+        let mut credentials = Credentials::new(identity::ISSUER).bearer(verifier.clone());
+        if let Some(address) = &address {
+            credentials = credentials.origin(address);
+        }
         let throttle = Throttle::new(clock.clone());
         let gate = |audit: Arc<dyn aaa::Audit>| {
             Gate::new(credentials.clone(), audit, clock.clone(), chance.clone())

@@ -57,7 +57,9 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         }
     }
     let demonstrated = !people.is_empty();
-    let house = House::open(plan(&settings, clock, chance)).await?;
+    // Behind proxies clients use an address that only the proxies know.
+    let origin = (settings.proxies == 0).then(|| url(&settings, listener.address()));
+    let house = House::open(Plan { origin, ..plan(&settings, clock, chance) }).await?;
     if people.is_empty()
         && let Some((login, password)) = house.identity.ensure_first_superuser().await.map_err(Problem::from)?
     {
@@ -90,6 +92,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
 pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
     Plan {
         proxies: settings.proxies,
+        origin: None,
         databases: settings.databases.clone(),
         key: signing_key(&settings.data_dir),
         bank: settings.bank.clone(),

@@ -2,6 +2,7 @@
 //!
 //! It speaks HTTPS to a running bank, or to the router of a bank in this process; the tests need not know which.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -15,7 +16,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use tower::ServiceExt;
@@ -39,6 +40,8 @@ enum Wire {
 
 struct Https {
     host: String,
+    /// The address of this machine that it calls from, if it matters.
+    from: Option<Ipv4Addr>,
     tls: TlsConnector,
     open: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
@@ -64,6 +67,8 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// `null` when the body is empty or not JSON.
     pub(crate) body: Value,
+    /// The body as it came.
+    pub(crate) text: String,
     asked: String,
 }
 
@@ -107,7 +112,7 @@ impl Client {
         let mut config = pki::client_config(ca_pem, None, &Clock::system()).unwrap();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let tls = TlsConnector::from(Arc::new(config));
-        Self { wire: Wire::Https(Arc::new(Https { host, tls, open: Mutex::default() })), token: None }
+        Self { wire: Wire::Https(Arc::new(Https { host, from: None, tls, open: Mutex::default() })), token: None }
     }
 
     /// To a bank in this process.
@@ -122,15 +127,21 @@ impl Client {
 
     /// The same without a token, on a connection of its own.
     pub(crate) fn stranger(&self) -> Self {
-        let wire = match &self.wire {
-            Wire::Https(https) => Wire::Https(Arc::new(Https {
-                host: https.host.clone(),
-                tls: https.tls.clone(),
-                open: Mutex::default(),
-            })),
-            Wire::Router(router) => Wire::Router(router.clone()),
-        };
-        Self { wire, token: None }
+        match &self.wire {
+            Wire::Https(https) => self.on(https.from),
+            Wire::Router(_) => Self { token: None, ..self.clone() },
+        }
+    }
+
+    /// The same, token and all, on a connection of its own from another address: this machine has all of 127.0.0.0/8.
+    pub(crate) fn from(&self, address: [u8; 4]) -> Self {
+        Self { token: self.token.clone(), ..self.on(Some(address.into())) }
+    }
+
+    fn on(&self, from: Option<Ipv4Addr>) -> Self {
+        let Wire::Https(https) = &self.wire else { panic!("a call within this process comes from no address") };
+        let (host, tls) = (https.host.clone(), https.tls.clone());
+        Self { wire: Wire::Https(Arc::new(Https { host, from, tls, open: Mutex::default() })), token: None }
     }
 
     /// The same client of a bank that was started again, elsewhere.
@@ -186,8 +197,9 @@ impl Client {
         };
         let answered = tokio::time::timeout(PATIENCE, exchange).await;
         let (parts, body) = answered.unwrap_or_else(|_| panic!("{asked}: no answer within {PATIENCE:?}"))?;
+        let text = String::from_utf8_lossy(&body).into_owned();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, asked })
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, text, asked })
     }
 }
 
@@ -217,7 +229,15 @@ impl Https {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Lost> {
-        let stream = TcpStream::connect(&self.host).await.map_err(lost)?;
+        let stream = match self.from {
+            None => TcpStream::connect(&self.host).await.map_err(lost)?,
+            Some(from) => {
+                let mut found = tokio::net::lookup_host(&self.host).await.map_err(lost)?;
+                let socket = TcpSocket::new_v4().map_err(lost)?;
+                socket.bind((from, 0).into()).map_err(lost)?;
+                socket.connect(found.find(SocketAddr::is_ipv4).unwrap()).await.map_err(lost)?
+            }
+        };
         stream.set_nodelay(true).map_err(lost)?;
         let name = self.host.rsplit_once(':').map_or(self.host.as_str(), |(name, _)| name);
         let name = ServerName::try_from(name.to_owned()).unwrap();

@@ -14,6 +14,7 @@ mod matrix;
 mod newcomer;
 mod openapi;
 mod oracle;
+mod outside;
 mod people;
 mod process;
 mod startup;

@@ -94,6 +94,7 @@ impl Scene {
         let key = home.path().join("signing.key");
         let plan = Plan {
             proxies: 0,
+            origin: None,
             databases: Databases::Directory(home.path().to_owned()),
             key: key.clone(),
             bank: bank::BankConfig::example().unwrap(),

@@ -4,17 +4,21 @@ use serde_json::{Value, json};
 
 use crate::client::{Ask, Client};
 use crate::people::{self, PASSWORD, Somebody, account_of, approve, open_account, registration, sign_in, text};
-use crate::process::{Running, Up, eventually};
+use crate::process::{Line, Running, Up, eventually};
 
 /// An id that names nothing.
 const NOTHING: &str = "01900000-0000-7000-8000-000000000000";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_command_gives_a_bank_that_a_newcomer_can_use() {
+    if let Some(line) = Line::elsewhere() {
+        let login = format!("newcomer-{}", vocabulary::Clock::system().now().micros());
+        return a_newcomer_uses_the_bank(&line, &login).await;
+    }
     let home = tempfile::tempdir().unwrap();
     let bank = Up::on(&home.path().join("bank")).with(&["--demo"]).start();
     the_demonstration_is_worth_looking_at(&bank).await;
-    a_newcomer_uses_the_bank(&bank).await;
+    a_newcomer_uses_the_bank(&bank.line, "newcomer").await;
     // What was done stays: the next start finds the same bank, and needs no demonstration.
     let (data_dir, people) = (bank.line.data_dir.clone(), bank.people("agent"));
     assert!(bank.terminate().success());
@@ -53,7 +57,7 @@ async fn the_demonstration_is_worth_looking_at(bank: &Running) {
     }
 }
 
-async fn a_newcomer_uses_the_bank(bank: &Running) {
+async fn a_newcomer_uses_the_bank(bank: &Line, login: &str) {
     let anyone = bank.client();
     let agents = bank.people("agent");
     let anne = sign_in(&anyone, &agents[0].login, &agents[0].password).await;
@@ -61,7 +65,7 @@ async fn a_newcomer_uses_the_bank(bank: &Running) {
     let other = &bank.people("member")[0];
     let other = sign_in(&anyone, &other.login, &other.password).await;
 
-    let newcomer = registers_and_is_let_in(&anyone, &anne).await;
+    let newcomer = registers_and_is_let_in(&anyone, &anne, login).await;
     let account = opens_an_account(&newcomer, &anne).await;
     deposits(&newcomer, &anne, &account).await;
     let theirs = open_account(&other, &luc, "For the newcomer").await;
@@ -75,11 +79,11 @@ async fn a_newcomer_uses_the_bank(bank: &Running) {
     every_truth_holds(&anyone).await;
 }
 
-async fn registers_and_is_let_in(anyone: &Client, agent: &Somebody) -> Somebody {
-    let user = anyone.post("/api/auth/register", &registration("newcomer")).await.expect(201);
+async fn registers_and_is_let_in(anyone: &Client, agent: &Somebody, newcomer: &str) -> Somebody {
+    let user = anyone.post("/api/auth/register", &registration(newcomer)).await.expect(201);
     assert_eq!((&user["state"], &user["role"]), (&json!("pending"), &json!("member")), "{user}");
     assert!(!user.to_string().contains(PASSWORD));
-    let login = |login: &'static str, password: &'static str| async move {
+    let login = async |login: &str, password: &str| {
         let basic = anyone.call(Ask::new("POST", "/api/auth/login").basic(login, password)).await;
         basic.clone().problem(401, "sign-in-refused");
         let fields = anyone.post("/api/auth/login", &json!({ "login": login, "password": password })).await;
@@ -87,12 +91,12 @@ async fn registers_and_is_let_in(anyone: &Client, agent: &Somebody) -> Somebody 
         basic.visible()
     };
     // Nobody can tell a pending person from a wrong password, nor from nobody.
-    let pending = login("newcomer", PASSWORD).await;
-    assert_eq!(login("newcomer", "not the password at all").await, pending);
+    let pending = login(newcomer, PASSWORD).await;
+    assert_eq!(login(newcomer, "not the password at all").await, pending);
     assert_eq!(login("nobody-of-this-name", PASSWORD).await, pending);
     let activate = format!("/api/auth/users/{}/activate", text(&user["id"]));
     assert_eq!(agent.client.post(&activate, &json!({})).await.expect(200)["state"], "active");
-    sign_in(anyone, "newcomer", PASSWORD).await
+    sign_in(anyone, newcomer, PASSWORD).await
 }
 
 async fn opens_an_account(newcomer: &Somebody, agent: &Somebody) -> Value {

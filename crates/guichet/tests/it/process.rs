@@ -43,6 +43,29 @@ pub(crate) struct Line {
     pub(crate) people: Vec<Person>,
 }
 
+impl Line {
+    /// Of the bank that `GUICHET_TEST_URL` names, if it names one: the file `GUICHET_TEST_PEOPLE` holds what that bank
+    /// printed when it was started with `up --demo --json`.
+    pub(crate) fn elsewhere() -> Option<Self> {
+        let (url, ca) = aaa::testing::elsewhere()?;
+        let path = std::env::var("GUICHET_TEST_PEOPLE").unwrap_or_else(|_| {
+            panic!("GUICHET_TEST_URL without GUICHET_TEST_PEOPLE: a file with what `guichet up --demo --json` printed")
+        });
+        let line: Self = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        Some(Self { url, ca: ca.unwrap_or(line.ca), ..line })
+    }
+
+    /// Somebody nobody knows, who trusts the printed authority.
+    pub(crate) fn client(&self) -> Client {
+        Client::https(&self.url, &std::fs::read_to_string(&self.ca).unwrap())
+    }
+
+    /// Those with a role, in their order.
+    pub(crate) fn people(&self, role: &str) -> Vec<Person> {
+        self.people.iter().filter(|person| person.role == role).cloned().collect()
+    }
+}
+
 /// Somebody whose password was printed.
 #[derive(Deserialize, Debug, Clone)]
 pub(crate) struct Person {
@@ -81,6 +104,12 @@ impl Up {
     /// With further arguments.
     pub(crate) fn with(mut self, args: &[&str]) -> Self {
         self.command.args(args);
+        self
+    }
+
+    /// With what is set in its environment.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
         self
     }
 
@@ -133,12 +162,12 @@ pub(crate) struct Refused {
 impl Running {
     /// Somebody nobody knows, who trusts the printed authority.
     pub(crate) fn client(&self) -> Client {
-        Client::https(&self.line.url, &std::fs::read_to_string(&self.line.ca).unwrap())
+        self.line.client()
     }
 
     /// Those with a role, in the order of the line.
     pub(crate) fn people(&self, role: &str) -> Vec<Person> {
-        self.line.people.iter().filter(|person| person.role == role).cloned().collect()
+        self.line.people(role)
     }
 
     /// Everything logged to stderr so far, by this start and those before it.

@@ -50,6 +50,7 @@ impl Scene {
             databases: Databases::Directory(home.path().to_owned()),
             key: home.path().join("signing.key"),
             proxies: 0,
+            origin: None,
             bank: bank::BankConfig::example().unwrap(),
             clock: clock.clone(),
             chance: Chance::seeded(1),
@@ -85,14 +86,14 @@ impl Scene {
             let guarded = join(&self.anyone, agent, &format!("guarded{number}")).await;
             let asked = guarded.client.post("/api/auth/totp", &json!({})).await;
             let secret = text(&asked.expect(201)["secret"]);
-            let code = code(&secret, &self.clock);
+            let code = code(&secret, self.clock.now());
             guarded.client.post("/api/auth/totp/confirm", &json!({ "code": code })).await.expect(200);
         }
     }
 }
 
 /// The code of an authenticator app (RFC 6238).
-fn code(secret: &str, clock: &Clock) -> String {
+pub(crate) fn code(secret: &str, at: Timestamp) -> String {
     let mut bits = Vec::new();
     for letter in secret.bytes().filter(|it| *it != b'=') {
         let value = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|it| *it == letter).unwrap();
@@ -100,7 +101,7 @@ fn code(secret: &str, clock: &Clock) -> String {
     }
     let key: Vec<u8> =
         bits.chunks_exact(8).map(|byte| byte.iter().fold(0, |it, bit| it << 1 | u8::from(*bit))).collect();
-    let step = u64::try_from(clock.now().seconds() / 30).unwrap().to_be_bytes();
+    let step = u64::try_from(at.seconds() / 30).unwrap().to_be_bytes();
     let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key);
     let tag = aws_lc_rs::hmac::sign(&key, &step);
     let at = usize::from(tag.as_ref()[19] & 15);

@@ -1,5 +1,5 @@
-//! What an attacker tries at the door of the running bank, beside what `matrix` and `bad_input` try systematically:
-//! other spellings of a path, other methods, other sites, other hosts, and requests that two servers read differently.
+//! Other spellings of a path, other methods, other sites, rights given to oneself, and requests that two servers read
+//! differently.
 
 use std::sync::Arc;
 
@@ -10,11 +10,12 @@ use tokio_rustls::TlsConnector;
 use vocabulary::Clock;
 
 use crate::client::Ask;
-use crate::people::{PASSWORD, hire, join, open_account, sign_in};
 use crate::process::{Running, Up};
 
+use super::Town;
+
 /// Sends bytes as they are over TLS, and gives everything that came back until the server closed or fell silent.
-async fn raw(bank: &Running, bytes: &[u8]) -> String {
+pub(super) async fn raw(bank: &Running, bytes: &[u8]) -> String {
     let ca = std::fs::read_to_string(&bank.line.ca).unwrap();
     let mut config = pki::client_config(&ca, None, &Clock::system()).unwrap();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -35,14 +36,8 @@ fn answers(text: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_attacker_tries_at_the_door_is_refused() {
-    let home = tempfile::tempdir().unwrap();
-    let bank = Up::on(&home.path().join("data")).start();
-    let anyone = bank.client();
-    let first = &bank.line.people[0];
-    let superuser = sign_in(&anyone, &first.login, &first.password).await;
-    let agent = hire(&anyone, &superuser, "agathe").await;
-    let member = join(&anyone, &agent, "basile").await;
-    open_account(&member, &agent, "Every day").await;
+    let town = Town::new().await;
+    let (bank, member) = (&town.bank, &town.member);
 
     // Other spellings of a path lead nowhere, and never around its policy.
     for path in [
@@ -65,7 +60,7 @@ async fn what_an_attacker_tries_at_the_door_is_refused() {
     for method in ["HEAD", "OPTIONS", "TRACE", "CONNECT"] {
         let target = "/api/auth/users";
         let request = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        let answer = raw(&bank, request.as_bytes()).await;
+        let answer = raw(bank, request.as_bytes()).await;
         let status = answer.split(' ').nth(1).unwrap_or("").to_owned();
         assert!(matches!(status.as_str(), "400" | "401" | "404" | "405"), "{method}: {answer}");
         assert!(!answer.contains("Host: localhost\r\n\r\n"), "{method} echoed the request");
@@ -90,22 +85,6 @@ async fn what_an_attacker_tries_at_the_door_is_refused() {
         assert_eq!(member.client.get(path).await.headers["cache-control"], "no-store", "{path}");
     }
 
-    // A token belongs into its header.
-    let tokens = anyone.call(Ask::new("POST", "/api/auth/login").basic("basile", PASSWORD)).await.expect(200);
-    let token = tokens["access_token"].as_str().unwrap();
-    for place in ["access_token", "token", "bearer"] {
-        let answer = anyone.get(format!("/api/auth/whoami?{place}={token}")).await;
-        assert!(matches!(answer.status, 400 | 401), "{place}: {}", answer.brief());
-    }
-    // What renews a sign-in is not what proves one.
-    let refresh = tokens["refresh_token"].as_str().unwrap();
-    assert_eq!(anyone.with_token(refresh).get("/api/auth/whoami").await.status, 401);
-
-    // Another host's name changes no link and reaches no other site.
-    let forged =
-        member.client.call(Ask::new("GET", "/api/auth/whoami").header("x-forwarded-host", "evil.example")).await;
-    assert!(!format!("{:?} {}", forged.headers, forged.body).contains("evil.example"));
-
     // Rights and states that a caller gives themselves.
     for field in ["role", "state", "id", "groups", "admin"] {
         let body = serde_json::json!({ field: "superuser" });
@@ -124,7 +103,7 @@ async fn a_request_that_two_servers_read_differently_is_answered_once_at_most() 
     let home = tempfile::tempdir().unwrap();
     let bank = Up::on(&home.path().join("data")).start();
     let head = "POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
-    let hidden = "GET /api/auth/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let hidden = "GET /api/auth/whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let length = hidden.len();
     for (what, bytes) in [
         (
@@ -145,7 +124,10 @@ async fn a_request_that_two_servers_read_differently_is_answered_once_at_most() 
         let answer = raw(&bank, bytes.as_bytes()).await;
         let first = answer.split(' ').nth(1).unwrap_or("").to_owned();
         assert!(matches!(first.as_str(), "" | "400" | "401"), "{what}: {answer}");
-        assert!(answers(&answer) <= 1 || first == "401", "{what} was read as two requests: {answer}");
+        // Chunks win over a length (RFC 9112, section 6.3): what follows them is a request, as it is for a proxy that
+        // keeps to the rule. Everything else ends the connection.
+        let most = if what == "length and chunks" { 2 } else { 1 };
+        assert!(answers(&answer) <= most, "{what} was read as two requests: {answer}");
         // The next client is not affected.
         bank.client().get("/health/live").await.expect(200);
     }

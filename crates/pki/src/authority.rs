@@ -8,33 +8,39 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, SerialNumber,
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    PublicKeyData, SerialNumber,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, DnsName};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vocabulary::{Chance, Clock, Timestamp};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::files::{self, Readers};
-use crate::{Identity, PkiError};
+use crate::{Algorithm, Bounds, Identity, Life, PkiError, PrivateKey, SigningRequest, keys, root};
 
-const DAY: Duration = Duration::from_hours(24);
-const LIFE_OF_AUTHORITY: Duration = DAY.saturating_mul(3650);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+pub(crate) const LIFE_OF_AUTHORITY: Duration = DAY.saturating_mul(3650);
 /// Two machines' clocks rarely agree to the second: a certificate is valid a little before it was made.
-const BACKDATE: Duration = Duration::from_mins(5);
+pub(crate) const BACKDATE: Duration = Duration::from_mins(5);
 const MOST_NAMES: usize = 100;
 /// RFC 5280's upper bound for a common name.
 const MOST_COMMON_NAME: usize = 64;
 
-/// A private certificate authority: an EC P-256 key and its self-signed certificate.
+/// A private certificate authority that signs leaves: the intermediate under a [`crate::Root`], or, on a laptop, a
+/// self-signed one whose key lies beside it ([`Authority::open_or_create`]).
 pub struct Authority {
-    issuer: Issuer<'static, KeyPair>,
+    pub(crate) issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
-    pem: String,
-    until: Timestamp,
+    anchor: CertificateDer<'static>,
+    anchor_pem: String,
+    /// What stands between a leaf and the anchor, in PEM: its own certificate, or nothing when that is the anchor.
+    between: String,
+    life: Life,
+    bounds: Bounds,
 }
 
 /// Whether [`Authority::open_or_create`] found an authority or made one.
@@ -47,7 +53,8 @@ pub enum Created {
 }
 
 /// What a certificate may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Usage {
     /// To answer as a server.
     Server,
@@ -78,6 +85,30 @@ pub struct Request {
     pub usage: Usage,
     /// How long it is valid; never longer than the authority itself.
     pub life: Duration,
+}
+
+/// The kinds of certificate that are signed by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// A service on the inner links: 24 hours, server and client.
+    Service,
+    /// A server for a club or a course: 30 days.
+    Server,
+    /// A person or a program that only calls: 30 days.
+    Client,
+}
+
+impl Profile {
+    /// What it is asked of the authority under this profile.
+    pub fn request(self, common_name: &str, names: Vec<String>) -> Request {
+        let (usage, life) = match self {
+            Self::Service => (Usage::Both, DAY),
+            Self::Server => (Usage::Server, DAY.saturating_mul(30)),
+            Self::Client => (Usage::Client, DAY.saturating_mul(30)),
+        };
+        Request { names, common_name: common_name.into(), usage, life }
+    }
 }
 
 impl Request {
@@ -159,39 +190,82 @@ impl Authority {
     fn load(path: &Path, pem: String, key: KeyPair, clock: &Clock) -> Result<Self, PkiError> {
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| damaged(path, "it holds no certificate (cut off, or overwritten?)"))?;
-        let (_, parsed) = X509Certificate::from_der(&certificate)
-            .map_err(|_| damaged(path, "its certificate cannot be decoded (cut off, or overwritten?)"))?;
+        let loaded = Self::of(&certificate, key, certificate.clone(), pem).map_err(|why| damaged(path, why))?;
+        loaded.in_time(path, clock)?;
+        Ok(loaded)
+    }
+
+    /// The intermediate under a root: its own certificate and key, and the root's certificate, which everybody trusts.
+    pub fn intermediate(cert_pem: &str, key: PrivateKey, root_pem: &str, clock: &Clock) -> Result<Self, PkiError> {
+        let wrong = |why: &str| PkiError::Refused(format!("the intermediate cannot be used: {why}"));
+        let read = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes());
+        let own = read(cert_pem).map_err(|_| wrong("its file holds no certificate"))?;
+        let root = read(root_pem).map_err(|_| wrong("the root's file holds no certificate"))?;
+        let authority = Self::of(&own, key.into_pair(), root.clone(), root_pem.to_owned()).map_err(wrong)?;
+        let parsed = X509Certificate::from_der(&own).and_then(|own| Ok((own.1, X509Certificate::from_der(&root)?.1)));
+        let (own, root) = parsed.map_err(|_| wrong("the root's certificate cannot be decoded"))?;
+        if own.issuer() != root.subject() || own.verify_signature(Some(root.public_key())).is_err() {
+            return Err(wrong("it was not signed by this root"));
+        }
+        let now = clock.now();
+        if !authority.life.holds(now) || !Life::of(root.validity()).holds(now) {
+            return Err(wrong(&format!(
+                "it is {now}, and it is valid from {} until {}: set the clock of this machine, or replace it with \
+                 `guichet pki renew --intermediate`",
+                authority.life.from, authority.life.until
+            )));
+        }
+        Ok(authority)
+    }
+
+    fn of(
+        own: &CertificateDer<'static>,
+        key: KeyPair,
+        anchor: CertificateDer<'static>,
+        anchor_pem: String,
+    ) -> Result<Self, &'static str> {
+        let (_, parsed) = X509Certificate::from_der(own)
+            .map_err(|_| "its certificate cannot be decoded (cut off, or overwritten?)")?;
         if !parsed.is_ca() {
-            return Err(damaged(path, "its certificate is not that of an authority"));
+            return Err("its certificate is not that of an authority");
         }
         if parsed.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
-            return Err(damaged(path, "its certificate belongs to another key than ca-key.pem"));
+            return Err("its certificate belongs to another key than the one beside it");
         }
-        let validity = parsed.validity();
-        let from = Timestamp::from_seconds(validity.not_before.timestamp());
-        let until = Timestamp::from_seconds(validity.not_after.timestamp());
-        let now = clock.now();
-        if now < from || now > until {
-            return Err(PkiError::OutOfTime { path: path.into(), from, until, now });
-        }
-        let issuer =
-            Issuer::from_ca_cert_der(&certificate, key).map_err(PkiError::crypto("use the authority's certificate"))?;
-        Ok(Self { issuer, certificate: certificate.clone(), pem, until })
+        Ok(Self {
+            certificate: own.clone(),
+            between: if *own == anchor { String::new() } else { keys::encode("CERTIFICATE", own.to_vec()) },
+            life: Life::of(parsed.validity()),
+            bounds: Bounds::of(&parsed),
+            issuer: Issuer::from_ca_cert_der(own, key).map_err(|_| "its certificate cannot be used for signing")?,
+            anchor,
+            anchor_pem,
+        })
     }
 
-    /// The certificate that others must trust, in PEM.
+    fn in_time(&self, path: &Path, clock: &Clock) -> Result<(), PkiError> {
+        let (Life { from, until }, now) = (self.life, clock.now());
+        if self.life.holds(now) { Ok(()) } else { Err(PkiError::OutOfTime { path: path.into(), from, until, now }) }
+    }
+
+    /// The certificate that others must trust, in PEM: the root's.
     pub fn certificate_pem(&self) -> &str {
-        &self.pem
+        &self.anchor_pem
     }
 
-    /// The certificate's SHA-256, as `openssl x509 -fingerprint -sha256` and browsers show it.
+    /// The SHA-256 of the certificate that others must trust, as `openssl x509 -fingerprint -sha256` and browsers show it.
     pub fn fingerprint(&self) -> String {
-        Sha256::digest(&self.certificate).iter().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(":")
+        fingerprint(&self.anchor)
+    }
+
+    /// From when until when it may sign.
+    pub const fn life(&self) -> Life {
+        self.life
     }
 
     /// When the authority's certificate ends.
     pub const fn until(&self) -> Timestamp {
-        self.until
+        self.life.until
     }
 
     pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
@@ -200,14 +274,54 @@ impl Authority {
 
     /// Makes a key and signs its certificate.
     pub fn issue(&self, request: &Request, clock: &Clock, chance: &Chance) -> Result<Issued, PkiError> {
+        self.issue_for(&PrivateKey::generate(Algorithm::P256)?, request, clock, chance)
+    }
+
+    /// Signs a certificate for a key that was made elsewhere in this process.
+    pub fn issue_for(
+        &self,
+        key: &PrivateKey,
+        request: &Request,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Issued, PkiError> {
+        Ok(Issued { cert_pem: self.certify(key.pair(), request, clock, chance)?, key_pem: key.pem() })
+    }
+
+    /// Signs a stranger's request, in PEM, leaf first. Names, usage and life come from `request`; a stranger who asks for
+    /// more is refused. Only their public key is taken.
+    pub fn sign(
+        &self,
+        asked: &SigningRequest,
+        request: &Request,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<String, PkiError> {
+        asked.answers_to(request)?;
+        self.certify(&asked.key, request, clock, chance)
+    }
+
+    fn certify(
+        &self,
+        key: &impl PublicKeyData,
+        request: &Request,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<String, PkiError> {
         let mut params = leaf_params(request)?;
+        if let Some(outside) = self.bounds.outside(&request.names) {
+            return Err(PkiError::Refused(format!(
+                "{outside} lies outside the names that this authority may sign; its certificate lists them"
+            )));
+        }
         let now = clock.now();
-        params.not_before = now.minus(BACKDATE).utc();
-        params.not_after = now.plus(request.life).min(self.until).utc();
+        // A short life must not begin half spent.
+        let back = request.life.checked_div(20).map_or(BACKDATE, |part| part.min(BACKDATE));
+        params.not_before = now.minus(back).utc();
+        params.not_after = now.plus(request.life).min(self.life.until).utc();
         params.serial_number = Some(serial(chance));
-        let key = new_key()?;
-        let cert = params.signed_by(&key, &self.issuer).map_err(PkiError::crypto("sign the certificate"))?;
-        Ok(Issued { cert_pem: cert.pem(), key_pem: Zeroizing::new(key.serialize_pem()) })
+        let cert = params.signed_by(key, &self.issuer).map_err(PkiError::crypto("sign the certificate"))?;
+        Ok(cert.pem() + &self.between)
     }
 }
 
@@ -216,37 +330,27 @@ fn new_key() -> Result<KeyPair, PkiError> {
 }
 
 /// 128 random bits, positive and never zero, as RFC 5280 asks.
-fn serial(chance: &Chance) -> SerialNumber {
+pub(crate) fn serial(chance: &Chance) -> SerialNumber {
     let mut bytes: [u8; 16] = chance.bytes();
     bytes[0] = (bytes[0] & 0x7f) | 0x40;
     SerialNumber::from_slice(&bytes)
 }
 
 fn self_signed(name: &str, key: &KeyPair, clock: &Clock, chance: &Chance) -> Result<String, PkiError> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = subject(name)?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.serial_number = Some(serial(chance));
-    params.use_authority_key_identifier_extension = true;
-    params.not_before = clock.now().minus(BACKDATE).utc();
-    params.not_after = clock.now().plus(LIFE_OF_AUTHORITY).utc();
+    let params = root::authority(name, 0, clock.now(), clock.now().plus(LIFE_OF_AUTHORITY), chance)?;
     Ok(params.self_signed(key).map_err(PkiError::crypto("sign the authority's certificate"))?.pem())
+}
+
+/// A certificate's SHA-256, written as OpenSSL writes it.
+pub(crate) fn fingerprint(der: &[u8]) -> String {
+    Sha256::digest(der).iter().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(":")
 }
 
 fn leaf_params(request: &Request) -> Result<CertificateParams, PkiError> {
     if request.names.is_empty() && request.usage.serves() {
         return Err(PkiError::Refused("a server needs at least one DNS name or IP address".into()));
     }
-    if request.names.len() > MOST_NAMES {
-        return Err(PkiError::Refused(format!("{} names; at most {MOST_NAMES} fit", request.names.len())));
-    }
-    if let Some(name) = request.names.iter().find(|n| !is_name(n)) {
-        return Err(PkiError::Refused(format!(
-            "`{}` is neither a DNS name nor an IP address",
-            name.chars().take(80).collect::<String>().escape_debug()
-        )));
-    }
+    check_names(&request.names)?;
     let mut params = CertificateParams::new(request.names.clone()).map_err(PkiError::crypto("name the certificate"))?;
     params.distinguished_name = subject(&request.common_name)?;
     params.is_ca = IsCa::ExplicitNoCa;
@@ -261,12 +365,26 @@ fn leaf_params(request: &Request) -> Result<CertificateParams, PkiError> {
     Ok(params)
 }
 
+/// Refuses what is no name, and too many of them.
+pub(crate) fn check_names(names: &[String]) -> Result<(), PkiError> {
+    if names.len() > MOST_NAMES {
+        return Err(PkiError::Refused(format!("{} names; at most {MOST_NAMES} fit", names.len())));
+    }
+    if let Some(name) = names.iter().find(|n| !is_name(n)) {
+        return Err(PkiError::Refused(format!(
+            "`{}` is neither a DNS name nor an IP address",
+            name.chars().take(80).collect::<String>().escape_debug()
+        )));
+    }
+    Ok(())
+}
+
 /// An IP address or a plain DNS name: no wildcard, no scheme, no port.
 fn is_name(name: &str) -> bool {
     name.parse::<IpAddr>().is_ok() || DnsName::try_from(name).is_ok()
 }
 
-fn subject(common_name: &str) -> Result<rcgen::DistinguishedName, PkiError> {
+pub(crate) fn subject(common_name: &str) -> Result<rcgen::DistinguishedName, PkiError> {
     let length = common_name.chars().count();
     if length == 0 || length > MOST_COMMON_NAME || common_name.chars().any(char::is_control) {
         return Err(PkiError::Refused(format!("a common name has 1 to {MOST_COMMON_NAME} printable characters")));

@@ -7,17 +7,22 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use crate::PkiError;
 
 /// No key or certificate chain of ours comes near this.
 const MOST_BYTES: u64 = 64 * 1024;
+/// The same, for text that did not come from a file.
+pub(crate) const MOST_BYTES_OF_TEXT: usize = 64 * 1024;
 
 /// Who may read a file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Readers {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Certificates, requests, lists.
     Everyone,
+    /// Keys.
     Owner,
 }
 
@@ -28,6 +33,11 @@ pub(crate) fn make_folder(dir: &Path) -> Result<(), PkiError> {
 
 /// The text of a file, or nothing when there is no such file. A key that others can read is refused.
 pub(crate) fn read(path: &Path, readers: Readers) -> Result<Option<Zeroizing<String>>, PkiError> {
+    read_up_to(path, readers, MOST_BYTES)
+}
+
+/// The same with another limit; a file beyond it is an error.
+pub(crate) fn read_up_to(path: &Path, readers: Readers, most: u64) -> Result<Option<Zeroizing<String>>, PkiError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -39,7 +49,13 @@ pub(crate) fn read(path: &Path, readers: Readers) -> Result<Option<Zeroizing<Str
         return Err(PkiError::OpenKey { path: path.into(), mode });
     }
     let mut text = Zeroizing::new(String::new());
-    file.take(MOST_BYTES).read_to_string(&mut text).map_err(failed("read", path))?;
+    let read = file.take(most.saturating_add(1)).read_to_string(&mut text).map_err(failed("read", path))?;
+    if u64::try_from(read).is_ok_and(|read| read > most) {
+        return Err(failed("read", path)(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it has more than {most} bytes"),
+        )));
+    }
     Ok(Some(text))
 }
 
@@ -49,8 +65,22 @@ pub(crate) fn missing(path: &Path) -> PkiError {
 }
 
 /// Replaces a file: whole in a temporary file first, synced, then renamed over the old one.
-pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), PkiError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+pub fn write(path: &Path, text: &str, readers: Readers) -> Result<(), PkiError> {
+    put(path, text, readers, |file| file.persist(path).map(|_| ()).map_err(|e| e.error))
+}
+
+/// Makes a file, whole or not at all; one that is there already is an error.
+pub fn create(path: &Path, text: &str, readers: Readers) -> Result<(), PkiError> {
+    put(path, text, readers, |file| file.persist_noclobber(path).map(|_| ()).map_err(|e| e.error))
+}
+
+fn put(
+    path: &Path,
+    text: &str,
+    readers: Readers,
+    persist: impl FnOnce(NamedTempFile) -> io::Result<()>,
+) -> Result<(), PkiError> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = (|| {
         // tempfile creates with 0600, so a key is never open, not even for a moment.
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
@@ -58,7 +88,7 @@ pub(crate) fn write(path: &Path, text: &str, readers: Readers) -> Result<(), Pki
         let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
         file.as_file().set_permissions(Permissions::from_mode(mode))?;
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
+        persist(file)?;
         File::open(dir)?.sync_all()
     })();
     written.map_err(failed("write", path))

@@ -3,35 +3,32 @@
 //! Kept in files it looks after itself: what is damaged, foreign, out of date or asked differently is issued anew.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use vocabulary::{Chance, Clock, Timestamp};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::files::{self, Readers};
-use crate::{Authority, PkiError, Request};
+use crate::{Authority, Life, PkiError, Request, names};
 
 /// A certificate chain with its private key.
 pub struct Identity {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) key: PrivateKeyDer<'static>,
-    from: Timestamp,
-    until: Timestamp,
+    life: Life,
 }
 
 impl Clone for Identity {
     fn clone(&self) -> Self {
-        Self { chain: self.chain.clone(), key: self.key.clone_key(), from: self.from, until: self.until }
+        Self { chain: self.chain.clone(), key: self.key.clone_key(), life: self.life }
     }
 }
 
 impl std::fmt::Debug for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").field("from", &self.from).field("until", &self.until).finish_non_exhaustive()
+        f.debug_struct("Identity").field("life", &self.life).finish_non_exhaustive()
     }
 }
 
@@ -46,9 +43,7 @@ impl Identity {
         let leaf = chain.first().ok_or_else(|| wrong("there is none in the text"))?;
         let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|_| wrong("its private key is not PEM"))?;
         let (_, parsed) = X509Certificate::from_der(leaf).map_err(|_| wrong("it cannot be decoded"))?;
-        let validity = parsed.validity();
-        let (from, until) = (validity.not_before.timestamp(), validity.not_after.timestamp());
-        let identity = Self { from: Timestamp::from_seconds(from), until: Timestamp::from_seconds(until), chain, key };
+        let identity = Self { life: Life::of(parsed.validity()), chain, key };
         identity.certified_key()?;
         Ok(identity)
     }
@@ -90,21 +85,24 @@ impl Identity {
         issued.identity()
     }
 
+    /// From when until when it is valid.
+    pub const fn life(&self) -> Life {
+        self.life
+    }
+
     /// When it should be replaced: after two thirds of its life.
     pub fn renew_at(&self) -> Timestamp {
-        let life = self.until.since(self.from);
-        self.from.plus(life.checked_mul(2).and_then(|twice| twice.checked_div(3)).unwrap_or(Duration::ZERO))
+        self.life.renew_at()
     }
 
     /// The last moment at which it is valid.
     pub const fn until(&self) -> Timestamp {
-        self.until
+        self.life.until
     }
 
     /// Whether it should be replaced now.
     pub fn due(&self, clock: &Clock) -> bool {
-        let now = clock.now();
-        now < self.from || now >= self.renew_at()
+        self.life.is_due(clock.now())
     }
 
     /// Key and certificate as rustls wants them; refused when they do not belong together.
@@ -120,39 +118,15 @@ impl Identity {
         let Ok((_, issuer)) = X509Certificate::from_der(authority.certificate()) else { return false };
         leaf.issuer() == issuer.subject()
             && leaf.verify_signature(Some(issuer.public_key())).is_ok()
-            && common_name(&leaf) == Some(request.common_name.as_str())
+            && names::common_name(&leaf).as_deref() == Some(request.common_name.as_str())
             && usage_is(&leaf, request)
-            && names(&leaf) == request.names.iter().map(|n| plain(n)).collect()
+            && names::of(&leaf).into_iter().collect::<BTreeSet<_>>()
+                == request.names.iter().map(|n| names::plain(n)).collect()
     }
-}
-
-fn common_name<'a>(cert: &'a X509Certificate<'_>) -> Option<&'a str> {
-    cert.subject().iter_common_name().next().and_then(|cn| cn.as_str().ok())
 }
 
 fn usage_is(cert: &X509Certificate<'_>, request: &Request) -> bool {
     cert.extended_key_usage().ok().flatten().is_some_and(|eku| {
         eku.value.server_auth == request.usage.serves() && eku.value.client_auth == request.usage.calls()
     })
-}
-
-fn names(cert: &X509Certificate<'_>) -> BTreeSet<String> {
-    let Ok(Some(san)) = cert.subject_alternative_name() else { return BTreeSet::new() };
-    san.value.general_names.iter().filter_map(written).collect()
-}
-
-fn written(name: &GeneralName<'_>) -> Option<String> {
-    match name {
-        GeneralName::DNSName(dns) => Some(plain(dns)),
-        GeneralName::IPAddress(bytes) => {
-            let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
-            v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok().map(|ip| ip.to_string())
-        }
-        _ => None,
-    }
-}
-
-/// One spelling for one name: addresses in their canonical form, DNS names in lower case.
-fn plain(name: &str) -> String {
-    name.parse::<IpAddr>().map_or_else(|_| name.to_ascii_lowercase(), |ip| ip.to_string())
 }

@@ -1,24 +1,49 @@
-//! The bank's own certificate authority: its key and certificate in files, the certificates it issues, and the TLS
-//! configurations made from them.
+//! The bank's own certificate authority: a root whose key is kept elsewhere, an intermediate that signs, what it signed
+//! and took back, and the TLS configurations made from all that.
 //!
-//! Promises: a TLS configuration made here trusts exactly one authority, never the public roots; inner links speak
+//! Promises: a TLS configuration made here trusts the authorities it was given, never the public roots; inner links speak
 //! TLS 1.3, ask both sides for a certificate and never resume a session (a resumed session would skip the check of
-//! the client's certificate); private keys lie in files that only their owner can read, and a key that others can read
-//! is refused; files are replaced whole or not at all. Time comes from a [`vocabulary::Clock`], also inside the
-//! handshake.
+//! the client's certificate); nothing in a certificate is copied from a stranger's request but the public key; private
+//! keys lie in files that only their owner can read, and a key that others can read is refused; files are replaced whole
+//! or not at all. Time comes from a [`vocabulary::Clock`], also inside the handshake.
 //!
 //! Must not know: listeners, sockets, HTTP, or who asks for a certificate. Whoever accepts connections sets
 //! `TCP_NODELAY`, and runs each handshake in its own task under a time limit.
 #![warn(missing_docs)]
 
 mod authority;
-mod files;
+mod bounds;
+pub mod files;
+mod folder;
 mod identity;
+mod index;
+mod keys;
+mod life;
+mod link;
+mod names;
+mod negotiated;
+mod request;
+mod root;
+mod show;
 mod tls;
+mod trust;
+mod verify;
 
-pub use authority::{Authority, Created, Issued, Request, Usage};
+pub use authority::{Authority, Created, Issued, Profile, Request, Usage};
+pub use bounds::{Bound, Bounds};
+pub use folder::{Folder, Plan};
 pub use identity::Identity;
+pub use index::{Entry, Reason, Revoked};
+pub use keys::{Algorithm, Passphrase, PrivateKey, Warning};
+pub use life::Life;
+pub use link::Link;
+pub use negotiated::Negotiated;
+pub use request::SigningRequest;
+pub use root::Root;
+pub use show::{Shown, show};
 pub use tls::{client_config, server_config};
+pub use trust::Trust;
+pub use verify::{Check, verify};
 
 use std::io;
 use std::path::PathBuf;
@@ -75,9 +100,15 @@ pub enum PkiError {
         /// The moment it was looked at.
         now: vocabulary::Timestamp,
     },
+    /// A private key cannot be read.
+    #[error("cannot read the private key: {0}")]
+    Key(String),
     /// The authority does not sign such a certificate.
     #[error("cannot issue this certificate: {0}")]
     Refused(String),
+    /// A certificate is not believed; why.
+    #[error("{0}")]
+    Unfit(String),
     /// The key, the certificate or the TLS settings do not work together.
     #[error("cannot {action}: {why}")]
     Crypto {

@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pki::{Authority, Identity, Request, Usage, client_config, server_config};
+use pki::{
+    Authority, Bounds, Folder, Identity, Link, Negotiated, Passphrase, Plan, PrivateKey, Profile, Reason, Request,
+    SigningRequest, Trust, Usage, client_config, server_config,
+};
 use rustls::pki_types::ServerName;
 use rustls::version::TLS12;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, NamedGroup, ProtocolVersion, RootCertStore, ServerConfig};
@@ -176,4 +179,181 @@ fn both_listeners_offer_http_2_first() {
         let (_, client) = shake(&server, &http, "localhost").unwrap();
         assert_eq!(client.alpn_protocol(), Some(b"h2".as_slice()));
     }
+}
+
+/// Two ends of a mutual link under an authority of two tiers, both kept fresh.
+struct Linked {
+    folder: Folder,
+    clock: Clock,
+    server: Link,
+    client: Link,
+    listening: Arc<ServerConfig>,
+    calling: Arc<ClientConfig>,
+    _dir: tempfile::TempDir,
+}
+
+impl Linked {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::manual("2026-11-21T09:30:00Z".parse().unwrap());
+        let plan = Plan {
+            name: "Linked",
+            root_key: PrivateKey::generate(pki::Algorithm::P256).unwrap(),
+            intermediate_key: PrivateKey::generate(pki::Algorithm::P256).unwrap(),
+            passphrase: &Passphrase::new("velvet anchor tumbles south".to_owned()).unwrap(),
+            root_key_file: None,
+            bounds: &Bounds::default(),
+        };
+        let mut folder = Folder::init(&dir.path().join("pki"), plan, &clock, &Chance::system()).unwrap();
+        let mut side = |name: &str| {
+            let identity = issue(&mut folder, name, &clock);
+            let trust = Trust::of(&folder.root_pem().unwrap()).unwrap();
+            Link::new(identity, trust.with_lists(&folder.list_pem().unwrap()).unwrap(), &clock).unwrap()
+        };
+        let (server, client) = (side("bank"), side("web"));
+        let (listening, calling) = (server.server_config().unwrap(), client.client_config().unwrap());
+        let (listening, calling) = (Arc::new(listening), Arc::new(calling));
+        Self { folder, clock, server, client, listening, calling, _dir: dir }
+    }
+
+    fn shake(&self) -> Result<(ServerConnection, ClientConnection), rustls::Error> {
+        shake(&self.listening, &self.calling, "localhost")
+    }
+
+    /// The list as it is now, for both ends.
+    fn tell(&self) {
+        for link in [&self.server, &self.client] {
+            let trust = Trust::of(&self.folder.root_pem().unwrap()).unwrap();
+            link.replace_trust(trust.with_lists(&self.folder.list_pem().unwrap()).unwrap()).unwrap();
+        }
+    }
+
+    fn revoke(&mut self, common_name: &str) {
+        let entry = self.folder.issued().iter().rfind(|one| one.common_name == common_name).unwrap();
+        let serial = entry.serial.clone();
+        self.folder.revoke(&serial, Reason::KeyCompromise, &self.clock).unwrap();
+    }
+}
+
+fn issue(folder: &mut Folder, name: &str, clock: &Clock) -> Identity {
+    let key = PrivateKey::generate(pki::Algorithm::P256).unwrap();
+    let asked = SigningRequest::read(&SigningRequest::make(&key, name, &[]).unwrap()).unwrap();
+    let request = Profile::Service.request(name, vec!["localhost".into()]);
+    let chain = folder.sign(&asked, &request, clock, &Chance::system()).unwrap();
+    Identity::from_pem(&chain, &key.pem()).unwrap()
+}
+
+#[test]
+fn a_link_tells_what_it_negotiated() {
+    let linked = Linked::new();
+    let (server, client) = linked.shake().unwrap();
+    let told = Negotiated::of(&client).unwrap();
+    assert_eq!(Negotiated::of(&server).unwrap(), told);
+    assert_eq!((told.protocol.as_str(), told.group.as_str()), ("TLSv1.3", "X25519MLKEM768"));
+    assert!(told.cipher.starts_with("TLS13_") && told.withstands_quantum());
+    let fresh = ClientConnection::new(linked.calling.clone(), ServerName::try_from("localhost").unwrap()).unwrap();
+    assert!(Negotiated::of(&fresh).is_none());
+}
+
+#[test]
+fn a_revoked_client_is_refused_on_a_new_connection_and_found_out_on_a_standing_one() {
+    let mut linked = Linked::new();
+    let (standing, _client) = linked.shake().unwrap();
+    let shown: Vec<_> = standing.peer_certificates().unwrap().to_vec();
+    linked.server.still_admits(&shown).unwrap();
+    linked.revoke("web");
+    linked.shake().unwrap();
+    linked.tell();
+    let refused = linked.shake().unwrap_err();
+    assert!(refused.to_string().contains("Revoked"), "{refused}");
+    assert_eq!(linked.server.still_admits(&shown).unwrap_err().to_string(), "it was revoked");
+    // Renewed with a new key it comes in again, through the configurations that were there from the start.
+    linked.client.replace_identity(issue(&mut linked.folder, "web", &linked.clock)).unwrap();
+    linked.shake().unwrap();
+}
+
+#[test]
+fn a_revoked_server_is_refused_by_its_callers() {
+    let mut linked = Linked::new();
+    let (_server, standing) = linked.shake().unwrap();
+    let shown: Vec<_> = standing.peer_certificates().unwrap().to_vec();
+    let name = ServerName::try_from("localhost").unwrap();
+    linked.client.still_trusts(&shown, &name).unwrap();
+    linked.revoke("bank");
+    linked.tell();
+    let refused = linked.shake().unwrap_err();
+    assert!(refused.to_string().contains("Revoked"), "{refused}");
+    assert_eq!(linked.client.still_trusts(&shown, &name).unwrap_err().to_string(), "it was revoked");
+}
+
+#[test]
+fn resumption_after_revocation_is_refused_because_nothing_is_ever_resumed() {
+    let mut linked = Linked::new();
+    let resuming = {
+        let mut config = (*linked.calling).clone();
+        config.resumption = rustls::client::Resumption::in_memory_sessions(16);
+        Arc::new(config)
+    };
+    for _ in 0..3 {
+        let (server, client) = shake(&linked.listening, &resuming, "localhost").unwrap();
+        assert_eq!(server.handshake_kind(), Some(HandshakeKind::Full));
+        assert_eq!(client.tls13_tickets_received(), 0);
+    }
+    linked.revoke("web");
+    linked.tell();
+    let refused = shake(&linked.listening, &resuming, "localhost").unwrap_err();
+    assert!(refused.to_string().contains("Revoked"), "{refused}");
+}
+
+#[test]
+fn replacing_an_identity_keeps_standing_connections_and_client_authentication() {
+    let mut linked = Linked::new();
+    let (mut server, mut client) = linked.shake().unwrap();
+    let before = client.peer_certificates().unwrap()[0].clone();
+    linked.clock.advance(Duration::from_hours(16));
+    linked.server.replace_identity(issue(&mut linked.folder, "bank", &linked.clock)).unwrap();
+    let (_, anew) = linked.shake().unwrap();
+    assert_ne!(anew.peer_certificates().unwrap()[0], before, "a new handshake shows the new certificate");
+    std::io::Write::write_all(&mut client.writer(), b"still here").unwrap();
+    let mut wire = Vec::new();
+    client.write_tls(&mut wire).unwrap();
+    server.read_tls(&mut wire.as_slice()).unwrap();
+    server.process_new_packets().unwrap();
+    let mut heard = [0; 10];
+    std::io::Read::read_exact(&mut server.reader(), &mut heard).unwrap();
+    assert_eq!(&heard, b"still here");
+    let anonymous = client_config(&linked.folder.root_pem().unwrap(), None, &linked.clock).unwrap();
+    let refused = shake(&linked.listening, &Arc::new(anonymous), "localhost").unwrap_err();
+    assert!(matches!(refused, rustls::Error::NoCertificatesPresented), "{refused}");
+}
+
+#[test]
+fn a_list_out_of_date_or_of_another_authority_lets_nobody_in() {
+    let mut linked = Linked::new();
+    linked.shake().unwrap();
+    linked.clock.advance(Duration::from_hours(24 * 8));
+    for (link, name) in [(linked.server.clone(), "bank"), (linked.client.clone(), "web")] {
+        link.replace_identity(issue(&mut linked.folder, name, &linked.clock)).unwrap();
+    }
+    let refused = linked.shake().unwrap_err();
+    assert!(refused.to_string().contains("revocation list expired"), "{refused}");
+    linked.folder.list(None, &linked.clock).unwrap();
+    linked.tell();
+    linked.shake().unwrap();
+
+    let foreign = Linked::new().folder.list_pem().unwrap();
+    let trust = Trust::of(&linked.folder.root_pem().unwrap()).unwrap();
+    linked.server.replace_trust(trust.with_lists(&foreign).unwrap()).unwrap();
+    linked.shake().unwrap_err();
+}
+
+#[test]
+fn what_is_no_list_and_no_authority_is_refused_before_it_is_used() {
+    let linked = Linked::new();
+    let root = linked.folder.root_pem().unwrap();
+    let said = |crl: &str| Trust::of(&root).unwrap().with_lists(crl).unwrap_err().to_string();
+    assert!(said("").contains("there is none"));
+    assert!(said(&"x".repeat(3 * 1024 * 1024)).contains("2 MiB"));
+    assert!(said("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n").contains("check"));
+    assert!(Trust::of("").unwrap_err().to_string().contains("no certificate"));
 }

@@ -1,0 +1,404 @@
+//! An authority in a folder: root and intermediate, what was signed, and the revocation list.
+//!
+//! | file | what | who may read it |
+//! | --- | --- | --- |
+//! | `root.pem` | the certificate that everybody trusts | everyone |
+//! | `root-key.pem` | its key, encrypted; does not stay here | its owner |
+//! | `intermediate.pem`, `intermediate-key.pem` | what signs day by day | everyone; its owner |
+//! | `former-*.pem` | earlier intermediates, while certificates of theirs live | as above |
+//! | `index.json` | what was signed and revoked | everyone |
+//! | `crl.pem` | the revocation list, newest | everyone |
+//!
+//! One process at a time works on it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevocationReason, RevokedCertParams, SerialNumber};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use vocabulary::{Chance, Clock, Timestamp};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::authority::DAY;
+use crate::files::{self, Readers};
+use crate::index::Index;
+use crate::{
+    Authority, Bounds, Entry, Issued, Life, Passphrase, PkiError, PrivateKey, Reason, Request, Revoked, Root,
+    SigningRequest, Usage, names,
+};
+
+const LIFE_OF_LIST: Duration = DAY.saturating_mul(7);
+const LONGEST_LIFE_OF_LIST: Duration = DAY.saturating_mul(366);
+
+/// An authority's folder, held by this process.
+#[derive(Debug)]
+pub struct Folder {
+    dir: PathBuf,
+    index: Index,
+    _lock: File,
+}
+
+/// How an authority begins.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// The authority's name, as it stands in its certificates.
+    pub name: &'a str,
+    /// The root's key.
+    pub root_key: PrivateKey,
+    /// The intermediate's key.
+    pub intermediate_key: PrivateKey,
+    /// What encrypts the root's key.
+    pub passphrase: &'a Passphrase,
+    /// Where the root's key is written; beside everything else when nothing is said.
+    pub root_key_file: Option<&'a Path>,
+    /// The names that may be signed at all.
+    pub bounds: &'a Bounds,
+}
+
+impl Folder {
+    /// Makes root and intermediate in `dir`. Refused when there is an authority already.
+    pub fn init(dir: &Path, plan: Plan<'_>, clock: &Clock, chance: &Chance) -> Result<Self, PkiError> {
+        files::make_folder(dir)?;
+        let lock = take(dir)?;
+        let in_dir = |name: &str| dir.join(name);
+        for name in ["root.pem", "intermediate.pem", "ca.pem"] {
+            if in_dir(name).exists() {
+                return Err(PkiError::Refused(format!(
+                    "there is an authority in {} already ({name}): choose another folder, nothing is overwritten",
+                    dir.display()
+                )));
+            }
+        }
+        let root_key_file = plan.root_key_file.map_or_else(|| in_dir("root-key.pem"), Path::to_path_buf);
+        if root_key_file.exists() {
+            return Err(PkiError::Refused(format!(
+                "{} exists already: choose another file for the root's key, nothing is overwritten",
+                root_key_file.display()
+            )));
+        }
+        let locked = plan.root_key.encrypted_pem(plan.passphrase, chance)?;
+        let root = Root::make(&format!("{} root", plan.name), plan.root_key, clock, chance)?;
+        let name = format!("{} intermediate 1", plan.name);
+        let between = root.intermediate(&name, &plan.intermediate_key, plan.bounds, clock, chance)?;
+        files::write(&root_key_file, &locked, Readers::Owner)?;
+        files::write(&in_dir("intermediate-key.pem"), &plan.intermediate_key.pem(), Readers::Owner)?;
+        files::write(&in_dir("intermediate.pem"), &between, Readers::Everyone)?;
+        let mut index = Index::new(LIFE_OF_LIST);
+        index.write(&in_dir("index.json"), clock.now())?;
+        // Last, because its presence says that everything is there.
+        files::write(&in_dir("root.pem"), root.certificate_pem(), Readers::Everyone)?;
+        let mut made = Self { dir: dir.into(), index, _lock: lock };
+        made.list(None, clock)?;
+        Ok(made)
+    }
+
+    /// Opens what [`Folder::init`] made.
+    pub fn open(dir: &Path) -> Result<Self, PkiError> {
+        if !dir.join("root.pem").exists() {
+            return Err(PkiError::Refused(format!(
+                "there is no authority in {}: make one with `guichet pki init`, or name its folder with --dir",
+                dir.display()
+            )));
+        }
+        let lock = take(dir)?;
+        let index = Index::read(&dir.join("index.json"))?.ok_or_else(|| PkiError::Damaged {
+            path: dir.join("index.json"),
+            why: "it is missing".into(),
+            remedy: "Restore it from a backup: without it nobody knows what was signed and revoked".into(),
+        })?;
+        Ok(Self { dir: dir.into(), index, _lock: lock })
+    }
+
+    /// What signs.
+    pub fn authority(&self, clock: &Clock) -> Result<Authority, PkiError> {
+        self.authority_in("intermediate", clock)
+    }
+
+    fn authority_in(&self, name: &str, clock: &Clock) -> Result<Authority, PkiError> {
+        let cert = self.must_read(&format!("{name}.pem"), Readers::Everyone)?;
+        let key = self.must_read(&format!("{name}-key.pem"), Readers::Owner)?;
+        let (key, _) = PrivateKey::read(&key, None)?;
+        Authority::intermediate(&cert, key, &self.root_pem()?, clock)
+    }
+
+    /// The root's certificate, which everybody must trust.
+    pub fn root_pem(&self) -> Result<String, PkiError> {
+        self.must_read("root.pem", Readers::Everyone)
+    }
+
+    /// The newest revocation list.
+    pub fn list_pem(&self) -> Result<String, PkiError> {
+        let path = self.dir.join("crl.pem");
+        let text = files::read_up_to(&path, Readers::Everyone, 2 * 1024 * 1024)?;
+        text.map(|text| text.to_string()).ok_or_else(|| missing(&path))
+    }
+
+    /// Everything that was signed and is remembered.
+    pub fn issued(&self) -> &[Entry] {
+        &self.index.issued
+    }
+
+    /// Signs a stranger's request: see [`Authority::sign`].
+    pub fn sign(
+        &mut self,
+        asked: &SigningRequest,
+        request: &Request,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<String, PkiError> {
+        let signed = self.authority(clock)?.sign(asked, request, clock, chance)?;
+        self.note(&signed, request, clock)?;
+        Ok(signed)
+    }
+
+    /// Issues a certificate for the same names and usage as `cert_pem`, which was signed here, with a new key of the same
+    /// kind as `key`.
+    pub fn renew(
+        &mut self,
+        cert_pem: &str,
+        key: &PrivateKey,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Issued, PkiError> {
+        let (serial, _) = serial_of(cert_pem)?;
+        let entry = self.index.find(&serial).ok_or_else(|| {
+            PkiError::Refused(format!(
+                "no certificate with the serial number {serial} was signed here; sign a request instead"
+            ))
+        })?;
+        if entry.revoked.is_some() {
+            return Err(PkiError::Refused(
+                "this certificate was revoked: it is not renewed. Sign a new request instead".into(),
+            ));
+        }
+        let request = entry.request();
+        let issued = self.authority(clock)?.issue_for(&key.another()?, &request, clock, chance)?;
+        self.note(&issued.cert_pem, &request, clock)?;
+        Ok(issued)
+    }
+
+    /// Takes a certificate back, by its serial number in hexadecimal digits, and makes a new revocation list.
+    pub fn revoke(&mut self, serial: &str, reason: Reason, clock: &Clock) -> Result<Entry, PkiError> {
+        let serial = tidy_serial(serial)?;
+        let now = clock.now();
+        let entry = self.index.find(&serial).ok_or_else(|| {
+            PkiError::Refused(format!("no certificate with the serial number {serial} was signed here"))
+        })?;
+        if let Some(before) = entry.revoked {
+            return Err(PkiError::Refused(format!("this certificate was revoked already, on {}", before.at)));
+        }
+        entry.revoked = Some(Revoked { at: now, reason });
+        let entry = entry.clone();
+        self.list(None, clock)?;
+        Ok(entry)
+    }
+
+    /// The same for a certificate at hand, in PEM: it has to come from here, even if the index forgot it.
+    pub fn revoke_certificate(&mut self, cert_pem: &str, reason: Reason, clock: &Clock) -> Result<Entry, PkiError> {
+        let (serial, der) = serial_of(cert_pem)?;
+        if self.index.find(&serial).is_none() {
+            let entry = self.forgotten(&der, clock)?;
+            self.index.issued.push(entry);
+        }
+        self.revoke(&serial, reason, clock)
+    }
+
+    fn forgotten(&self, der: &CertificateDer<'_>, clock: &Clock) -> Result<Entry, PkiError> {
+        let foreign = || PkiError::Refused("this certificate was not signed here, so it cannot be revoked here".into());
+        let (_, cert) = X509Certificate::from_der(der).map_err(|_| foreign())?;
+        let mut ours = self.authorities(clock)?.into_iter();
+        let signed = ours.any(|one| {
+            X509Certificate::from_der(one.certificate())
+                .is_ok_and(|(_, issuer)| cert.verify_signature(Some(issuer.public_key())).is_ok())
+        });
+        if signed { Ok(entry(&cert, None)) } else { Err(foreign()) }
+    }
+
+    /// Makes a new revocation list with the next number: one for each intermediate that may still have signed something
+    /// that lives. `life` is how long it is good for, from now on also by itself.
+    pub fn list(&mut self, life: Option<Duration>, clock: &Clock) -> Result<String, PkiError> {
+        if let Some(life) = life {
+            if life < Duration::from_mins(1) || life > LONGEST_LIFE_OF_LIST {
+                return Err(PkiError::Refused("a revocation list is good for a minute to a year".into()));
+            }
+            self.index.list_life_seconds = life.as_secs();
+        }
+        self.index.list_number = self.index.list_number.saturating_add(1);
+        let now = clock.now();
+        // The number first: one that was handed out is never used again.
+        self.index.write(&self.dir.join("index.json"), now)?;
+        let mut text = String::new();
+        for authority in self.authorities(clock)? {
+            text += &self.list_of(&authority, now)?;
+        }
+        files::write(&self.dir.join("crl.pem"), &text, Readers::Everyone)?;
+        Ok(text)
+    }
+
+    fn list_of(&self, authority: &Authority, now: Timestamp) -> Result<String, PkiError> {
+        let revoked = self.index.issued.iter().filter_map(|entry| {
+            let revoked = entry.revoked?;
+            Some(RevokedCertParams {
+                serial_number: SerialNumber::from_slice(&hex::decode(&entry.serial).ok()?),
+                revocation_time: revoked.at.utc(),
+                reason_code: code(revoked.reason),
+                invalidity_date: None,
+            })
+        });
+        let (_, own) = X509Certificate::from_der(authority.certificate())
+            .map_err(|_| PkiError::Refused("the intermediate's certificate cannot be decoded".into()))?;
+        let id = own.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+            x509_parser::extensions::ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+            _ => None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: now.utc(),
+            next_update: now.plus(Duration::from_secs(self.index.list_life_seconds)).utc(),
+            crl_number: SerialNumber::from(self.index.list_number),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: id.map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified),
+        };
+        let signed = list.signed_by(&authority.issuer).map_err(PkiError::crypto("sign the revocation list"))?;
+        signed.pem().map_err(PkiError::crypto("write the revocation list"))
+    }
+
+    /// Replaces the intermediate by one with a new key, under the same names and bounds. Certificates of the former stay
+    /// good: it keeps signing their revocation list until it ends.
+    pub fn renew_intermediate(&mut self, root_key: PrivateKey, clock: &Clock, chance: &Chance) -> Result<(), PkiError> {
+        let root = Root::open(&self.root_pem()?, root_key, clock)?;
+        let cert = self.must_read("intermediate.pem", Readers::Everyone)?;
+        let key = self.must_read("intermediate-key.pem", Readers::Owner)?;
+        let (serial, der) = serial_of(&cert)?;
+        let (_, old) = X509Certificate::from_der(&der)
+            .map_err(|_| PkiError::Refused("the intermediate's certificate cannot be decoded".into()))?;
+        let name = next(&names::common_name(&old).unwrap_or_default());
+        let new = PrivateKey::read(&key, None)?.0.another()?;
+        let signed = root.intermediate(&name, &new, &Bounds::of(&old), clock, chance)?;
+        let short = serial.get(..16).unwrap_or(&serial);
+        files::write(&self.dir.join(format!("former-{short}-key.pem")), &key, Readers::Owner)?;
+        files::write(&self.dir.join(format!("former-{short}.pem")), &cert, Readers::Everyone)?;
+        files::write(&self.dir.join("intermediate-key.pem"), &new.pem(), Readers::Owner)?;
+        files::write(&self.dir.join("intermediate.pem"), &signed, Readers::Everyone)?;
+        self.list(None, clock)?;
+        Ok(())
+    }
+
+    /// The present intermediate, and those before it that have not ended.
+    fn authorities(&self, clock: &Clock) -> Result<Vec<Authority>, PkiError> {
+        let mut all = vec![self.authority(clock)?];
+        let failed = |source| PkiError::File { action: "read", path: self.dir.clone(), source };
+        let mut former: Vec<_> = std::fs::read_dir(&self.dir)
+            .map_err(failed)?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter_map(|name| Some(name.strip_suffix("-key.pem")?.to_owned()))
+            .filter(|name| name.starts_with("former-"))
+            .collect();
+        former.sort();
+        // One that ended needs no list any more.
+        all.extend(former.iter().filter_map(|name| self.authority_in(name, clock).ok()));
+        Ok(all)
+    }
+
+    fn note(&mut self, cert_pem: &str, request: &Request, clock: &Clock) -> Result<(), PkiError> {
+        let (_, der) = serial_of(cert_pem)?;
+        let (_, cert) = X509Certificate::from_der(&der)
+            .map_err(|_| PkiError::Refused("the certificate cannot be decoded".into()))?;
+        self.index.issued.push(entry(&cert, Some(request)));
+        self.index.write(&self.dir.join("index.json"), clock.now())
+    }
+
+    fn must_read(&self, name: &str, readers: Readers) -> Result<String, PkiError> {
+        let path = self.dir.join(name);
+        files::read(&path, readers)?.map(|text| text.to_string()).ok_or_else(|| missing(&path))
+    }
+}
+
+/// The name with its number raised. Every intermediate needs a name of its own: revocation lists are found by it.
+fn next(name: &str) -> String {
+    match name.rsplit_once(' ').map(|(words, number)| (words, number.parse::<u32>())) {
+        Some((words, Ok(number))) => format!("{words} {}", number.saturating_add(1)),
+        _ => format!("{name} 2"),
+    }
+}
+
+fn missing(path: &Path) -> PkiError {
+    let remedy = "Restore it from a backup of the folder".into();
+    PkiError::Damaged { path: path.into(), why: "it is missing".into(), remedy }
+}
+
+fn take(dir: &Path) -> Result<File, PkiError> {
+    let path = dir.join("lock");
+    let failed = |source| PkiError::File { action: "lock", path: path.clone(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(PkiError::Refused(format!(
+            "another command is at work in {}: try again when it is done",
+            dir.display()
+        ))),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// What is remembered of a certificate.
+fn entry(cert: &X509Certificate<'_>, request: Option<&Request>) -> Entry {
+    let life = Life::of(cert.validity());
+    let usage =
+        cert.extended_key_usage().ok().flatten().map(|usage| (usage.value.server_auth, usage.value.client_auth));
+    Entry {
+        serial: digits(cert.raw_serial()),
+        common_name: names::common_name(cert).unwrap_or_default(),
+        names: names::of(cert),
+        usage: match usage {
+            Some((true, false)) => Usage::Server,
+            Some((false, true)) => Usage::Client,
+            _ => Usage::Both,
+        },
+        life_seconds: request.map_or_else(|| life.until.since(life.from), |request| request.life).as_secs(),
+        from: life.from,
+        until: life.until,
+        revoked: None,
+    }
+}
+
+fn serial_of(cert_pem: &str) -> Result<(String, CertificateDer<'static>), PkiError> {
+    let wrong = |_| PkiError::Refused("there is no certificate in it".into());
+    let der = CertificateDer::from_pem_slice(cert_pem.as_bytes()).map_err(wrong)?;
+    let serial = X509Certificate::from_der(&der).map(|(_, cert)| digits(cert.raw_serial()));
+    let serial = serial.map_err(|_| PkiError::Refused("the certificate cannot be decoded".into()))?;
+    Ok((serial, der))
+}
+
+/// As people write a serial number, with colons or `0x`, in either case.
+fn tidy_serial(text: &str) -> Result<String, PkiError> {
+    let digits = text.trim().trim_start_matches("0x").replace(':', "").to_ascii_lowercase();
+    let digits = digits.trim_start_matches("00");
+    if digits.is_empty() || digits.len() > 40 || !digits.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return Err(PkiError::Refused(
+            "a serial number has up to 40 hexadecimal digits, with or without colons".into(),
+        ));
+    }
+    Ok(digits.to_owned())
+}
+
+/// Without the zero byte that DER puts before a serial number whose first bit is set.
+pub(crate) fn digits(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(&[0]).unwrap_or(bytes);
+    hex::encode(bytes)
+}
+
+const fn code(reason: Reason) -> Option<RevocationReason> {
+    // RFC 5280: the unspecified reason is left out.
+    match reason {
+        Reason::Unspecified => None,
+        Reason::KeyCompromise => Some(RevocationReason::KeyCompromise),
+        Reason::Superseded => Some(RevocationReason::Superseded),
+        Reason::CessationOfOperation => Some(RevocationReason::CessationOfOperation),
+        Reason::AffiliationChanged => Some(RevocationReason::AffiliationChanged),
+        Reason::PrivilegeWithdrawn => Some(RevocationReason::PrivilegeWithdrawn),
+    }
+}

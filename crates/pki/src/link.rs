@@ -1,0 +1,203 @@
+//! A link whose certificate, authorities and revocation lists are replaced while it runs.
+//!
+//! Promises: every handshake begun after a replacement sees the new material, none sees half of it, and connections that
+//! stand are not touched. A configuration is made once and handed out once; client authentication cannot get lost by
+//! building it anew. Must not know: where material comes from, or when it is replaced.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::client::ResolvesClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
+use vocabulary::Clock;
+
+use crate::{Identity, PkiError, Trust, tls, verify};
+
+/// One side of mutual TLS, kept fresh. Cheap to clone; clones share the material.
+#[derive(Clone)]
+pub struct Link(Arc<Shared>);
+
+struct Shared {
+    clock: Clock,
+    material: RwLock<Arc<Material>>,
+}
+
+struct Material {
+    identity: Identity,
+    trust: Trust,
+    key: Arc<CertifiedKey>,
+    clients: Arc<dyn ClientCertVerifier>,
+    servers: Arc<dyn ServerCertVerifier>,
+}
+
+impl Material {
+    fn new(identity: Identity, trust: Trust) -> Result<Arc<Self>, PkiError> {
+        let key = Arc::new(identity.certified_key()?);
+        Ok(Arc::new(Self { clients: trust.of_clients()?, servers: trust.of_servers()?, identity, trust, key }))
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("identity", &self.now().identity).finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// With what it begins.
+    pub fn new(identity: Identity, trust: Trust, clock: &Clock) -> Result<Self, PkiError> {
+        let material = RwLock::new(Material::new(identity, trust)?);
+        Ok(Self(Arc::new(Shared { clock: clock.clone(), material })))
+    }
+
+    /// The inner listener: TLS 1.3, a client certificate always, no session resumed.
+    pub fn server_config(&self) -> Result<ServerConfig, PkiError> {
+        tls::mutual(Arc::new(self.clone()), Arc::new(self.clone()), &self.0.clock)
+    }
+
+    /// The caller: TLS 1.3, no session resumed. `alpn_protocols` is empty; whoever speaks HTTP sets it.
+    pub fn client_config(&self) -> Result<ClientConfig, PkiError> {
+        tls::calling(Some(Arc::new(self.clone())), Arc::new(self.clone()), &self.0.clock)
+    }
+
+    /// A listener for browsers: the certificate is kept fresh, nobody is asked for one.
+    pub fn public_config(&self) -> Result<ServerConfig, PkiError> {
+        tls::public(Arc::new(self.clone()), &self.0.clock)
+    }
+
+    /// Shows another certificate from the next handshake on.
+    pub fn replace_identity(&self, identity: Identity) -> Result<(), PkiError> {
+        self.replace(|old| Material::new(identity.clone(), old.trust.clone()))
+    }
+
+    /// Believes others from the next handshake on.
+    pub fn replace_trust(&self, trust: Trust) -> Result<(), PkiError> {
+        self.replace(|old| Material::new(old.identity.clone(), trust.clone()))
+    }
+
+    /// What it shows now.
+    pub fn identity(&self) -> Identity {
+        self.now().identity.clone()
+    }
+
+    /// Whether a caller that was let in with `chain` would still be: for connections that stand while trust changes.
+    pub fn still_admits(&self, chain: &[CertificateDer<'_>]) -> Result<(), PkiError> {
+        let admitted = chain.split_first().ok_or(Error::NoCertificatesPresented).and_then(|(leaf, between)| {
+            let now = tls::moment(self.0.clock.now()).ok_or(Error::FailedToGetCurrentTime)?;
+            self.now().clients.verify_client_cert(leaf, between, now)
+        });
+        admitted.map(|_| ()).map_err(|error| PkiError::Unfit(verify::reason(&error)))
+    }
+
+    /// The same for a server that was called by `name`.
+    pub fn still_trusts(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> Result<(), PkiError> {
+        let trusted = chain.split_first().ok_or(Error::NoCertificatesPresented).and_then(|(leaf, between)| {
+            let now = tls::moment(self.0.clock.now()).ok_or(Error::FailedToGetCurrentTime)?;
+            self.now().servers.verify_server_cert(leaf, between, name, &[], now)
+        });
+        trusted.map(|_| ()).map_err(|error| PkiError::Unfit(verify::reason(&error)))
+    }
+
+    fn now(&self) -> Arc<Material> {
+        self.0.material.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, with: impl Fn(&Material) -> Result<Arc<Material>, PkiError>) -> Result<(), PkiError> {
+        let mut material = self.0.material.write().unwrap_or_else(PoisonError::into_inner);
+        *material = with(&material)?;
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for Link {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.now().key.clone())
+    }
+}
+
+impl ResolvesClientCert for Link {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.now().key.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl ClientCertVerifier for Link {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.now().clients.verify_client_cert(leaf, between, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.now().clients.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.now().clients.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.now().clients.supported_verify_schemes()
+    }
+}
+
+impl ServerCertVerifier for Link {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.now().servers.verify_server_cert(leaf, between, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.now().servers.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.now().servers.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.now().servers.supported_verify_schemes()
+    }
+}

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{RawPathParams, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter};
@@ -16,14 +16,15 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use sha2::{Digest, Sha256};
+use vocabulary::Timestamp;
 
-use crate::audit::Decision;
+use crate::audit::{Decided, Decision};
 use crate::call::{Call, Context, IdempotencyKey};
 use crate::credentials::{Denied, Presented, authorization, basic_pair};
 use crate::gate::{Gate, TRACE_ID, crosses_sites, peer};
 use crate::matrix::Entry;
 use crate::operation::{Operation, Verb, check_path};
-use crate::parameters::{self, Raw, Shape};
+use crate::parameters::{self, Raw, Shape, Source};
 use crate::policy::{Closed, Demands, Enforce, Policy, Who};
 use crate::principal::Principal;
 use crate::problem::Problem;
@@ -106,7 +107,7 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
         const { check_path::<O>() };
         self.entries.push(Entry::of::<O>());
         if let Some((service, gate)) = &self.live {
-            let (service, gate, shape) = (service.clone(), gate.clone(), Arc::new(Shape::of::<O>(gate)));
+            let mounted = Arc::new(Mounted::of::<O>(service.clone(), gate.clone()));
             let filter = match O::ROUTE.method {
                 Verb::Get => MethodFilter::GET,
                 Verb::Post => MethodFilter::POST,
@@ -115,9 +116,8 @@ impl<S: Clone + Send + Sync + 'static> Api<S> {
                 Verb::Delete => MethodFilter::DELETE,
             };
             let route = MethodRouter::new().on(filter, move |request: Request| {
-                let (service, gate, shape, handler) =
-                    (service.clone(), gate.clone(), Arc::clone(&shape), handler.clone());
-                async move { answer::<O, S, F, Fut, E>(service, &gate, &shape, handler, request).await }
+                let (mounted, handler) = (Arc::clone(&mounted), handler.clone());
+                async move { answer::<O, S, F, Fut, E>(&mounted, handler, request).await }
             });
             // What every service has (health, version) names no service.
             let router = if O::ROUTE.service.is_empty() { &mut self.shared } else { &mut self.own };
@@ -203,20 +203,39 @@ fn closed_to_all() -> Problem {
     Problem::forbidden("This is closed to everyone.").because("closed route")
 }
 
+/// One operation where it is served.
+struct Mounted<S> {
+    service: S,
+    gate: Gate,
+    shape: Shape,
+    /// How audit records name it, and its policy.
+    operation: Arc<str>,
+    policy: Arc<str>,
+}
+
+impl<S> Mounted<S> {
+    fn of<O: Operation>(service: S, gate: Gate) -> Self {
+        let shape = Shape::of::<O>(&gate);
+        let operation = format!("{} {}", O::ROUTE.method(), O::ROUTE.path).into();
+        let policy = <O::Policy as Policy<O>>::DEMANDS.to_string().into();
+        Self { service, gate, shape, operation, policy }
+    }
+}
+
 /// One call, from the socket to the answer.
-async fn answer<O, S, F, Fut, E>(service: S, gate: &Gate, shape: &Shape, handler: F, request: Request) -> Response
+async fn answer<O, S, F, Fut, E>(mounted: &Mounted<S>, handler: F, request: Request) -> Response
 where
     O: Operation,
     O::Policy: Enforce<O, S>,
-    S: Sync,
+    S: Clone + Sync,
     F: Fn(S, Call<O, S>) -> Fut,
     Fut: Future<Output = Result<O::Reply, E>> + Send,
     E: Into<Problem>,
 {
     let demands = const { <O::Policy as Policy<O>>::DEMANDS };
-    let (parts, body) = request.into_parts();
-    let mut visit = Visit { context: gate.context(&parts), parts, by: None, object: None };
-    let work = grant::<O, S, F, Fut, E>(service, gate, shape, handler, &mut visit, body);
+    let (gate, (parts, body)) = (&mounted.gate, request.into_parts());
+    let mut visit = Visit { context: gate.context(&parts), parts, now: gate.clock.now(), by: None, object: None };
+    let work = grant::<O, S, F, Fut, E>(mounted, handler, &mut visit, body);
     let outcome = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(outcome) => outcome,
         Err(panic) => Err(Problem::internal(format_args!("panic: {}", words(panic.as_ref())))),
@@ -225,13 +244,13 @@ where
         Ok(response) => (response.status(), None),
         Err(problem) => (problem.status(), Some(problem)),
     };
+    let trace_id = visit.context.trace_id.clone();
     // A granted read that is open to anyone: nothing was decided.
     if problem.is_some() || O::ROUTE.is_mutation() || demands.who != Who::Open {
-        gate.audit.note(visit.decision::<O>(gate, demands, status, problem));
+        gate.audit.note(visit.decided::<O, S>(mounted, status, problem));
     }
-    let trace_id = visit.context.trace_id;
     let mut response = outcome.unwrap_or_else(|problem| gate.extended(problem.traced(&trace_id)).into_response());
-    finish_headers(response.headers_mut(), &trace_id);
+    finish_headers(response.headers_mut(), trace_id);
     response
 }
 
@@ -239,52 +258,45 @@ where
 struct Visit {
     parts: Parts,
     context: Context,
+    now: Timestamp,
     by: Option<Arc<Principal>>,
     object: Option<String>,
 }
 
 impl Visit {
-    fn decision<O: Operation>(
-        &self,
-        gate: &Gate,
-        demands: Demands,
-        status: StatusCode,
-        problem: Option<&Problem>,
-    ) -> Decision {
-        // The path as it was called, once its names were read and are ids: before that it may hold anything, a token too.
-        let unread = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
-        let decision = Decision {
-            at: gate.clock.now(),
-            operation: format!("{} {}", O::ROUTE.method(), O::ROUTE.path),
-            path: if unread { O::ROUTE.path.into() } else { self.parts.uri.path().chars().take(300).collect() },
-            by: self.by.as_ref().map(|by| by.id),
-            login: self.by.as_ref().map(|by| by.login.clone()),
-            object: self.object.clone(),
-            groups: self.by.as_ref().map(|by| by.groups.clone()).unwrap_or_default(),
-            scheme: self.context.scheme.map(|scheme| scheme.name().to_owned()),
-            policy: demands.to_string(),
-            status: status.as_u16(),
-            code: problem.map(|problem| problem.code().to_owned()),
-            cause: problem.and_then(Problem::cause).map(ToOwned::to_owned),
-            trace_id: self.context.trace_id.clone(),
-            client: self.context.client.clone(),
-        };
+    fn decided<O: Operation, S>(self, mounted: &Mounted<S>, status: StatusCode, problem: Option<&Problem>) -> Decided {
+        let Self { parts, context, now, by, object } = self;
+        let (operation, policy) = (Arc::clone(&mounted.operation), Arc::clone(&mounted.policy));
+        let code = problem.map(|problem| problem.code().to_owned());
+        let cause = problem.and_then(Problem::cause).map(ToOwned::to_owned);
         if status.is_server_error() {
-            tracing::error!(
-                operation = decision.operation,
-                trace_id = decision.trace_id,
-                cause = decision.cause,
-                "call failed"
-            );
+            tracing::error!(%operation, trace_id = context.trace_id, cause, "call failed");
         }
-        decision
+        Decided::new(move || {
+            // The path as it was called, once its names were read and are ids: before that it may hold anything, a token too.
+            let unread = matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED);
+            Decision {
+                at: now,
+                operation: operation.to_string(),
+                path: if unread { O::ROUTE.path.into() } else { parts.uri.path().chars().take(300).collect() },
+                by: by.as_ref().map(|by| by.id),
+                login: by.as_ref().map(|by| by.login.clone()),
+                object,
+                groups: by.map(|by| by.groups.clone()).unwrap_or_default(),
+                scheme: context.scheme.map(|scheme| scheme.name().to_owned()),
+                policy: policy.to_string(),
+                status: status.as_u16(),
+                code,
+                cause,
+                trace_id: context.trace_id,
+                client: context.client,
+            }
+        })
     }
 }
 
 async fn grant<O, S, F, Fut, E>(
-    service: S,
-    gate: &Gate,
-    shape: &Shape,
+    mounted: &Mounted<S>,
     handler: F,
     visit: &mut Visit,
     body: Body,
@@ -292,11 +304,12 @@ async fn grant<O, S, F, Fut, E>(
 where
     O: Operation,
     O::Policy: Enforce<O, S>,
-    S: Sync,
+    S: Clone + Sync,
     F: Fn(S, Call<O, S>) -> Fut,
     Fut: Future<Output = Result<O::Reply, E>> + Send,
     E: Into<Problem>,
 {
+    let Mounted { service, gate, shape, .. } = mounted;
     let demands = const { <O::Policy as Policy<O>>::DEMANDS };
     if demands.who == Who::Nobody {
         return Err(closed_to_all());
@@ -317,9 +330,9 @@ where
     let mut context = visit.context.clone();
     context.idempotency = if O::ROUTE.idempotent { idempotency_key(&visit.parts.headers, &request)? } else { None };
     visit.object = <O::Policy as Enforce<O, S>>::named(&request);
-    let proof = <O::Policy as Enforce<O, S>>::prove(&service, visit.by.as_deref(), &request).await?;
+    let proof = <O::Policy as Enforce<O, S>>::prove(service, visit.by.as_deref(), &request).await?;
     let call = Call { request, context, by: visit.by.clone(), proof };
-    handler(service, call).await.map_err(Into::into)?.write()
+    handler(service.clone(), call).await.map_err(Into::into)?.write()
 }
 
 /// Who is calling, and whether they pass what can be said before the request is read: 401, then 403.
@@ -336,7 +349,7 @@ async fn admit<O: Operation>(
         fields,
         client: visit.context.client.as_deref(),
         peer: peer(&visit.parts),
-        now: gate.clock.now(),
+        now: visit.now,
         throttle: &gate.throttle,
     };
     let (principal, scheme) = match gate.credentials.identify(only, presented).await {
@@ -372,7 +385,7 @@ async fn admit<O: Operation>(
         return Err(challenged(problem, &why));
     }
     if let Some(fresh) = demands.fresh {
-        let late = fresh.within.is_some_and(|within| by.authenticated.plus(within) < gate.clock.now());
+        let late = fresh.within.is_some_and(|within| by.authenticated.plus(within) < visit.now);
         if late || (fresh.second_factor && !by.second_factor) {
             let age = fresh.within.map(|within| format!(", max_age={}", within.as_secs())).unwrap_or_default();
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "step-up-required")
@@ -400,6 +413,9 @@ impl Unread {
             Self::Read(bytes) => return Ok(bytes.clone()),
             Self::Coming(body) => body,
         };
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
         let limit = O::ROUTE.body_limit;
         let bytes = match Limited::new(&mut *body, limit).collect().await {
             Ok(collected) => collected.to_bytes(),
@@ -418,7 +434,7 @@ impl Unread {
 
 async fn read<O: Operation>(shape: &Shape, parts: &mut Parts, body: &[u8]) -> Result<O, Problem> {
     let path: RawPathParams = parts.extract().await.map_err(|_| Problem::fault("path", "is not valid UTF-8"))?;
-    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let path = path.iter().map(|(name, value)| (name.into(), Source::Texts(vec![value.into()]))).collect();
     let basic = if O::ROUTE.basic { basic_credential(&parts.headers, body)? } else { None };
     let query = parts.uri.query().unwrap_or("");
     parameters::read(shape, Raw { path, query, headers: &parts.headers, body, basic })
@@ -456,10 +472,10 @@ fn idempotency_key<O: Operation>(headers: &HeaderMap, request: &O) -> Result<Opt
     Ok(Some(IdempotencyKey { key: key.to_owned(), digest: digest.finalize().into() }))
 }
 
-fn finish_headers(headers: &mut HeaderMap, trace_id: &str) {
+fn finish_headers(headers: &mut HeaderMap, trace_id: String) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(value) = HeaderValue::from_str(trace_id) {
+    if let Ok(value) = HeaderValue::try_from(trace_id) {
         headers.insert(TRACE_ID, value);
     }
 }

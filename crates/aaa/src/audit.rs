@@ -41,15 +41,31 @@ pub struct Decision {
     pub client: Option<String>,
 }
 
+/// A decision, put in words when it is written and not while the caller waits.
+pub struct Decided(Box<dyn FnOnce() -> Decision + Send>);
+
+impl Decided {
+    /// What `words` will say.
+    pub fn new(words: impl FnOnce() -> Decision + Send + 'static) -> Self {
+        Self(Box::new(words))
+    }
+
+    /// The record.
+    pub fn record(self) -> Decision {
+        (self.0)()
+    }
+}
+
 /// Where decisions go. It must not wait: a call is answered whether or not the record is written yet.
 pub trait Audit: Send + Sync {
-    /// Takes the record.
-    fn note(&self, decision: Decision);
+    /// Takes the decision.
+    fn note(&self, decided: Decided);
 }
 
 /// Writes decisions to the log: for programs without a store.
 impl Audit for () {
-    fn note(&self, decision: Decision) {
+    fn note(&self, decided: Decided) {
+        let decision = decided.record();
         tracing::info!(target: "audit", operation = decision.operation, status = decision.status, trace_id = decision.trace_id);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::credentials::Scheme;
+use http::HeaderValue;
+
+use crate::credentials::{Scheme, credential};
 use crate::operation::Operation;
 use crate::policy::{Enforce, Identifies, Touches};
 use crate::principal::Principal;
@@ -47,16 +49,27 @@ where
 pub struct Context {
     /// W3C trace id: 32 hexadecimal digits.
     pub trace_id: String,
-    /// The caller's access token, to call another service in their name.
-    pub token: Option<String>,
     /// The key under which a repeated creation is done once.
     pub idempotency: Option<IdempotencyKey>,
     /// Where the call came from, as far as it is known.
     pub client: Option<String>,
-    /// What the client calls itself (`User-Agent`), cut to 200 characters.
-    pub agent: Option<String>,
     /// How the caller proved who they are.
     pub scheme: Option<Scheme>,
+    /// As they came: most calls never read them.
+    pub(crate) authorization: Option<HeaderValue>,
+    pub(crate) agent: Option<HeaderValue>,
+}
+
+impl Context {
+    /// The caller's access token, to call another service in their name.
+    pub fn token(&self) -> Option<&str> {
+        credential(self.authorization.as_ref()?, "bearer")
+    }
+
+    /// What the client calls itself (`User-Agent`), cut to 200 characters.
+    pub fn agent(&self) -> Option<String> {
+        Some(self.agent.as_ref()?.to_str().ok()?.chars().take(200).collect())
+    }
 }
 
 /// An `Idempotency-Key` with a digest of the content it came with.

@@ -488,9 +488,16 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 /// The credential after `scheme`; schemes are case-insensitive (RFC 9110).
 pub(crate) fn authorization<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
-    let value = text(headers, &header::AUTHORIZATION)?;
-    let (given, credential) = value.split_once(' ').unwrap_or((value, ""));
-    given.eq_ignore_ascii_case(scheme).then_some(credential.trim())
+    credential(headers.get(header::AUTHORIZATION)?, scheme)
+}
+
+/// The same of one header's value. The scheme is looked at first: a token is long.
+pub(crate) fn credential<'a>(value: &'a HeaderValue, scheme: &str) -> Option<&'a str> {
+    let bytes = value.as_bytes();
+    let (given, rest) = bytes.split_at_checked(scheme.len())?;
+    let ended = rest.first().is_none_or(|next| *next == b' ');
+    // Bytes that are no text are a credential too, and never a good one.
+    (ended && given.eq_ignore_ascii_case(scheme.as_bytes())).then(|| std::str::from_utf8(rest).unwrap_or("").trim())
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::ConnectInfo;
 use http::{HeaderMap, HeaderName, header, request::Parts};
@@ -11,7 +12,7 @@ use vocabulary::{Chance, Clock};
 use crate::audit::Audit;
 use crate::call::Context;
 use crate::caller::OnBehalf;
-use crate::credentials::{Credentials, Scheme, authorization};
+use crate::credentials::{Credentials, Scheme};
 use crate::problem::Problem;
 use crate::throttle::Throttle;
 
@@ -33,19 +34,38 @@ pub struct Gate {
     pub audit: Arc<dyn Audit>,
     /// The time of decisions.
     pub clock: Clock,
-    /// Makes trace ids.
-    pub chance: Chance,
     /// Slows down guessing.
     pub throttle: Throttle,
+    trace_ids: Arc<TraceIds>,
     proxies: u8,
     extension: Option<Extension>,
+}
+
+/// Trace ids: unlike any other, and no secret. The system's randomness is asked once, not for every call.
+struct TraceIds {
+    first: u64,
+    count: AtomicU64,
+}
+
+impl TraceIds {
+    fn new(chance: &Chance) -> Self {
+        Self { first: u64::from_le_bytes(chance.bytes()), count: AtomicU64::new(u64::from_le_bytes(chance.bytes())) }
+    }
+
+    /// SplitMix64 spreads the count over all bits, each value once.
+    fn next(&self) -> String {
+        let mut mixed = self.count.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        format!("{:016x}{:016x}", self.first, mixed ^ (mixed >> 31))
+    }
 }
 
 impl Gate {
     /// For a service that clients reach directly.
     pub fn new(credentials: Credentials, audit: Arc<dyn Audit>, clock: Clock, chance: Chance) -> Self {
-        let throttle = Throttle::new(clock.clone());
-        Self { credentials, audit, clock, chance, throttle, proxies: 0, extension: None }
+        let (throttle, trace_ids) = (Throttle::new(clock.clone()), Arc::new(TraceIds::new(&chance)));
+        Self { credentials, audit, clock, throttle, trace_ids, proxies: 0, extension: None }
     }
 
     /// The same, with other credentials.
@@ -80,15 +100,13 @@ impl Gate {
 
     pub(crate) fn context(&self, parts: &Parts) -> Context {
         let text = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let trace_id =
-            text(&TRACEPARENT).and_then(trace_id_of).unwrap_or_else(|| hex::encode(self.chance.bytes::<16>()));
         Context {
-            trace_id,
-            token: authorization(&parts.headers, "bearer").map(ToOwned::to_owned),
+            trace_id: text(&TRACEPARENT).and_then(trace_id_of).unwrap_or_else(|| self.trace_ids.next()),
             idempotency: None,
             client: self.client(parts),
-            agent: text(&header::USER_AGENT).map(|agent| agent.chars().take(200).collect()),
             scheme: None,
+            authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
+            agent: parts.headers.get(header::USER_AGENT).cloned(),
         }
     }
 
@@ -141,5 +159,20 @@ pub(crate) fn crosses_sites(scheme: Scheme, parts: &Parts) -> bool {
             origin.split_once("://").map(|(_, host)| host) != host
         }
         (None, None) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn trace_ids_are_well_formed_and_none_comes_twice() {
+        let (one, other) = (TraceIds::new(&Chance::seeded(1)), TraceIds::new(&Chance::seeded(2)));
+        let ids: HashSet<_> = (0..1_000).flat_map(|_| [one.next(), other.next()]).collect();
+        assert_eq!(ids.len(), 2_000);
+        assert!(ids.iter().all(|id| trace_id_of(&format!("00-{id}-0000000000000001-01")).as_ref() == Some(id)));
     }
 }

@@ -35,7 +35,7 @@ mod token;
 
 pub use aaa_derive::Fields;
 pub use api::{Api, Misconfigured, Module, closed};
-pub use audit::{Audit, Decision};
+pub use audit::{Audit, Decided, Decision};
 pub use cache::Cache;
 pub use call::{Call, Context, IdempotencyKey};
 pub use caller::{Caller, Directory, Transport, TransportError};

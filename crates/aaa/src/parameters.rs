@@ -3,8 +3,8 @@
 //! Every fault is reported at once; a field nobody declared is refused; numbers stay as written; size and depth are
 //! limited before anything is built.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::fmt;
 
 use http::{HeaderMap, header};
@@ -50,14 +50,17 @@ impl Shape {
 }
 
 /// Where one field's value stands.
-enum Source {
-    Texts(Vec<String>),
-    Json(Box<RawValue>),
+pub(crate) enum Source<'a> {
+    Texts(Vec<Cow<'a, str>>),
+    Json(&'a RawValue),
 }
+
+/// One field of a request, by name.
+type Given<'a> = (Cow<'a, str>, Source<'a>);
 
 /// What came with a request, not yet read.
 pub(crate) struct Raw<'a> {
-    pub(crate) path: Vec<(String, String)>,
+    pub(crate) path: Vec<Given<'a>>,
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a [u8],
@@ -68,31 +71,29 @@ pub(crate) struct Raw<'a> {
 /// The typed request, or every fault.
 pub(crate) fn read<O: Operation>(shape: &Shape, raw: Raw<'_>) -> Result<O, Problem> {
     let mut faults = Faults::default();
-    let given = gather(&O::ROUTE, raw, &mut faults)?;
-    let mut sources: Vec<(String, Source)> = Vec::with_capacity(given.len());
-    let mut seen = HashSet::new();
-    for (name, source) in given {
-        if shape.credentials.contains(&name) {
+    let mut sources: Vec<Given<'_>> = Vec::new();
+    for (name, source) in gather(&O::ROUTE, raw, &mut faults)? {
+        if shape.credentials.iter().any(|credential| *credential == name) {
             // Taken already, to tell who is calling.
             continue;
         }
         if !shape.has(&name) {
             faults.add(shown(&name), "is not a parameter of this operation");
-        } else if seen.insert(name.clone()) {
-            sources.push((name, source));
-        } else {
+        } else if sources.iter().any(|(other, _)| *other == name) {
             faults.add(name, "is given twice");
+        } else {
+            sources.push((name, source));
         }
     }
     for name in &shape.required {
-        if !seen.contains(name) {
+        if !sources.iter().any(|(given, _)| given == name) {
             faults.add(name, "is missing");
         }
     }
     // A fault drops its field and the rest is read again, so that one pass tells all of them.
     while sources.len() <= MAX_FIELDS {
         let now = RefCell::new(Reading::default());
-        match O::deserialize(Fieldwise { fields: sources.iter(), value: None, now: &now }) {
+        match O::deserialize(Fieldwise { fields: &sources, next: 0, now: &now }) {
             Ok(request) => {
                 let unknown = now.into_inner().unknown;
                 for path in unknown {
@@ -105,16 +106,16 @@ pub(crate) fn read<O: Operation>(shape: &Shape, raw: Raw<'_>) -> Result<O, Probl
             }
             Err(error) => {
                 let reading = now.into_inner();
-                let Some(name) = reading.field else {
+                let Some((at, (name, _))) = reading.field.and_then(|at| Some((at, sources.get(at)?))) else {
                     // Nothing was being read: a field is missing, and was reported above.
                     if faults.is_empty() {
                         faults.add("body", plain(&error.0));
                     }
                     break;
                 };
-                let place = if reading.place.is_empty() { name.clone() } else { reading.place };
+                let place = if reading.place.is_empty() { name.to_string() } else { reading.place };
                 faults.add(place, plain(&error.0));
-                sources.retain(|(other, _)| *other != name);
+                sources.remove(at);
             }
         }
     }
@@ -142,13 +143,12 @@ fn plain(message: &str) -> String {
     }
 }
 
-fn gather(route: &Route, raw: Raw<'_>, faults: &mut Faults) -> Result<Vec<(String, Source)>, Problem> {
-    let mut given: Vec<(String, Source)> =
-        raw.path.into_iter().map(|(name, text)| (name, Source::Texts(vec![text]))).collect();
-    let mut texts: Vec<(String, Vec<String>)> = Vec::new();
+fn gather<'a>(route: &Route, raw: Raw<'a>, faults: &mut Faults) -> Result<Vec<Given<'a>>, Problem> {
+    let mut given = raw.path;
+    let mut texts: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)> = Vec::new();
     if let Some((login, password)) = raw.basic {
-        texts.push(("login".into(), vec![login]));
-        texts.push(("password".into(), vec![password]));
+        texts.push(("login".into(), vec![login.into()]));
+        texts.push(("password".into(), vec![password.into()]));
     }
     add_pairs(raw.query.as_bytes(), &mut texts);
     let takes_body = route.anywhere || route.method.has_body();
@@ -212,11 +212,11 @@ pub(crate) fn credential_fields(
     Ok(found)
 }
 
-fn add_pairs(encoded: &[u8], texts: &mut Vec<(String, Vec<String>)>) {
+fn add_pairs<'a>(encoded: &'a [u8], texts: &mut Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>) {
     for (name, value) in form_urlencoded::parse(encoded).take(MAX_FIELDS * 4) {
         match texts.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, values)) => values.push(value.into_owned()),
-            None => texts.push((name.into_owned(), vec![value.into_owned()])),
+            Some((_, values)) => values.push(value),
+            None => texts.push((name, vec![value])),
         }
     }
 }
@@ -228,20 +228,20 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The top-level fields of a JSON object, each kept as it was written.
-fn json_fields(body: &[u8]) -> Result<Vec<(String, Source)>, Problem> {
+fn json_fields(body: &[u8]) -> Result<Vec<Given<'_>>, Problem> {
     struct Object;
     impl<'de> Visitor<'de> for Object {
-        type Value = Vec<(String, Source)>;
+        type Value = Vec<Given<'de>>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a JSON object")
         }
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut fields = Vec::new();
-            while let Some((name, value)) = map.next_entry::<String, Box<RawValue>>()? {
+            while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                 if fields.len() > MAX_FIELDS {
                     return Err(A::Error::custom("has too many fields"));
                 }
-                fields.push((name, Source::Json(value)));
+                fields.push((name.into(), Source::Json(value)));
             }
             Ok(fields)
         }
@@ -278,7 +278,8 @@ fn too_deep(json: &str) -> bool {
 /// What is being read at the moment, for the fault's place.
 #[derive(Default)]
 struct Reading {
-    field: Option<String>,
+    /// Which of the fields.
+    field: Option<usize>,
     place: String,
     unknown: Vec<String>,
 }
@@ -303,8 +304,8 @@ impl serde::de::Error for Message {
 
 /// Feeds the struct field by field.
 struct Fieldwise<'a> {
-    fields: std::slice::Iter<'a, (String, Source)>,
-    value: Option<&'a (String, Source)>,
+    fields: &'a [Given<'a>],
+    next: usize,
     now: &'a RefCell<Reading>,
 }
 
@@ -324,13 +325,13 @@ impl<'de> MapAccess<'de> for Fieldwise<'de> {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Message> {
         self.now.borrow_mut().field = None;
-        self.value = self.fields.next();
-        self.value.map(|(name, _)| seed.deserialize(name.as_str().into_deserializer())).transpose()
+        self.fields.get(self.next).map(|(name, _)| seed.deserialize(name.as_ref().into_deserializer())).transpose()
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Message> {
-        let Some((name, source)) = self.value else { return Err(Message("is missing".into())) };
-        self.now.borrow_mut().field = Some(name.clone());
+        let Some((name, source)) = self.fields.get(self.next) else { return Err(Message("is missing".into())) };
+        self.now.borrow_mut().field = Some(self.next);
+        self.next = self.next.saturating_add(1);
         match source {
             Source::Texts(values) => seed.deserialize(Texts { values }).map_err(|error| Message(error.to_string())),
             Source::Json(raw) => {
@@ -354,7 +355,7 @@ impl<'de> MapAccess<'de> for Fieldwise<'de> {
 
 /// A field of the path, the query or a form: texts, read as whatever the field's type asks for.
 struct Texts<'a> {
-    values: &'a [String],
+    values: &'a [Cow<'a, str>],
 }
 
 impl Texts<'_> {
@@ -423,7 +424,7 @@ impl<'de> Deserializer<'de> for Texts<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TextError> {
-        struct Each<'a>(std::slice::Iter<'a, String>);
+        struct Each<'a>(std::slice::Iter<'a, Cow<'a, str>>);
         impl<'de> SeqAccess<'de> for Each<'_> {
             type Error = TextError;
             fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, TextError> {

@@ -1,6 +1,6 @@
 //! Keeps the record of decisions in the service's own store, written in batches beside the calls.
 
-use aaa::{Audit, Decision};
+use aaa::{Audit, Decided, Decision};
 use store::{AuditRecord, Store};
 use tokio::sync::{mpsc, oneshot};
 use vocabulary::{Chance, Clock, EventId};
@@ -17,7 +17,7 @@ pub struct AuditLog {
 }
 
 enum Item {
-    Note(Box<Decision>),
+    Note(Decided),
     Flush(oneshot::Sender<()>),
 }
 
@@ -32,7 +32,7 @@ impl AuditLog {
                 let mut flushes = Vec::new();
                 for item in items.drain(..) {
                     match item {
-                        Item::Note(decision) => records.push(record(&decision, store.clock(), &chance)),
+                        Item::Note(decided) => records.push(record(&decided.record(), store.clock(), &chance)),
                         Item::Flush(done) => flushes.push(done),
                     }
                 }
@@ -72,10 +72,11 @@ async fn write(store: &Store, records: &[AuditRecord]) {
 }
 
 impl Audit for AuditLog {
-    fn note(&self, decision: Decision) {
-        if let Err(refused) = self.queue.try_send(Item::Note(Box::new(decision)))
-            && let Item::Note(decision) = refused.into_inner()
+    fn note(&self, decided: Decided) {
+        if let Err(refused) = self.queue.try_send(Item::Note(decided))
+            && let Item::Note(decided) = refused.into_inner()
         {
+            let decision = decided.record();
             tracing::error!(target: "audit", ?decision, "audit queue is full; this record is only here");
         }
     }

@@ -64,7 +64,7 @@ pub(crate) async fn reject_user(identity: Identity, call: Call<RejectUser, Ident
 pub(crate) async fn delete_user(identity: Identity, call: Call<DeleteUser, Identity>) -> Result<Done, Error> {
     let (by, id) = (call.by(), call.request.id);
     // Asked before the transaction: none may wait for another service.
-    identity.refuse_with_accounts(by, call.context.token.as_deref(), &call.context.trace_id, id).await?;
+    identity.refuse_with_accounts(by, call.context.token(), &call.context.trace_id, id).await?;
     let mut tx = identity.store.begin().await?;
     let (person, last) = lock_to_manage(&mut tx, id).await?;
     if last {

@@ -244,7 +244,7 @@ pub(crate) async fn sign_in_with_passkey(
     let account = Counter::login(&identity.attempts_pepper, person.login.as_str());
     rows::clear_attempts(&mut tx, &account, MOST).await?;
     let proven = Proven { tx, person, proof: Proof::Passkey, device };
-    let agent = agent.or_else(|| call.context.agent.clone());
+    let agent = agent.or_else(|| call.context.agent());
     let present = identity.begin_session(proven, Kind::Browser, agent, &call.context).await?;
     identity.browser_session(&present).map(Created)
 }

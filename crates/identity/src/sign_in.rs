@@ -36,7 +36,7 @@ pub(crate) struct Access {
 
 pub(crate) async fn sign_in(identity: Identity, call: Call<SignIn, Identity>) -> Result<Tokens, Error> {
     let SignIn { login, password, otp, device } = call.request;
-    let (agent, context) = (call.context.agent.clone(), &call.context);
+    let (agent, context) = (call.context.agent(), &call.context);
     let credential = Credential { login, password, otp, device };
     identity.open_session(credential, Kind::Tokens, agent, context).await.and_then(|it| identity.tokens(&it))
 }
@@ -46,7 +46,7 @@ pub(crate) async fn open_browser_session(
     call: Call<OpenBrowserSession, Identity>,
 ) -> Result<Created<BrowserSession>, Error> {
     let OpenBrowserSession { login, password, otp, device, agent } = call.request;
-    let agent = agent.or_else(|| call.context.agent.clone());
+    let agent = agent.or_else(|| call.context.agent());
     let credential = Credential { login, password, otp, device };
     let present = identity.open_session(credential, Kind::Browser, agent, &call.context).await?;
     identity.browser_session(&present).map(Created)

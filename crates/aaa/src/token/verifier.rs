@@ -9,7 +9,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey};
-use sha2::{Digest, Sha256};
 use vocabulary::{Clock, Timestamp};
 
 use super::claims::{Claims, OthersClaims};
@@ -30,7 +29,8 @@ struct Inner {
     /// Whether the tokens are made by this layer, and say everything it says.
     ours: bool,
     keys: RwLock<Keys>,
-    verdicts: moka::sync::Cache<[u8; 32], Verdict>,
+    /// By the token itself: a digest of it would cost more than all the rest.
+    verdicts: moka::sync::Cache<Box<str>, Verdict>,
     revoked: RwLock<Revoked>,
     /// When revocations were last heard of, and how long that may be ago, in microseconds; zero: for ever.
     heard: AtomicI64,
@@ -52,7 +52,7 @@ struct Verdict {
     principal: Arc<Principal>,
 }
 
-/// Verdicts kept at a time; each is well under a kilobyte.
+/// Verdicts kept at a time; each is about a kilobyte.
 const VERDICTS: u64 = 20_000;
 
 /// What the header of an access token may say it is (RFC 7519, RFC 9068).
@@ -128,14 +128,13 @@ impl Verifier {
     /// Who the token stands for, if it holds now. One that is bound to a key ([`Principal::bound_to`]) still needs the
     /// proof that the caller holds that key.
     pub fn verify(&self, token: &str) -> Result<Arc<Principal>, Refusal> {
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let generation = self.0.keys.read().unwrap_or_else(PoisonError::into_inner).generation;
-        let cached = self.0.verdicts.get(&digest).filter(|verdict| verdict.generation == generation);
+        let cached = self.0.verdicts.get(token).filter(|verdict| verdict.generation == generation);
         let principal = if let Some(verdict) = cached {
             verdict.principal
         } else {
             let principal = Arc::new(self.read(token)?);
-            self.0.verdicts.insert(digest, Verdict { generation, principal: Arc::clone(&principal) });
+            self.0.verdicts.insert(token.into(), Verdict { generation, principal: Arc::clone(&principal) });
             principal
         };
         self.still_holds(&principal)?;

@@ -164,8 +164,8 @@ impl People for Staff {
 #[derive(Default)]
 pub(crate) struct Notes(pub(crate) Mutex<Vec<Decision>>);
 impl Audit for Notes {
-    fn note(&self, decision: Decision) {
-        self.0.lock().unwrap().push(decision);
+    fn note(&self, decided: Decided) {
+        self.0.lock().unwrap().push(decided.record());
     }
 }
 

@@ -116,8 +116,8 @@ async fn shatter(_: Shop, call: Call<Break, Shop>) -> Result<Done, Problem> {
 #[derive(Default)]
 pub(crate) struct Notes(pub Mutex<Vec<Decision>>);
 impl Audit for Notes {
-    fn note(&self, decision: Decision) {
-        self.0.lock().unwrap().push(decision);
+    fn note(&self, decided: Decided) {
+        self.0.lock().unwrap().push(decided.record());
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::{Audit, Decision};
+use aaa::{Audit, Decided, Decision};
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::{get, post};
@@ -159,8 +159,9 @@ async fn decisions_stand_in_the_store() {
     let store = Store::open(&database, &[], clock.clone()).await.unwrap();
     let log = AuditLog::start(store.clone(), Chance::seeded(1));
     for status in [201, 403] {
-        log.note(Decision {
-            at: clock.now(),
+        let at = clock.now();
+        log.note(Decided::new(move || Decision {
+            at,
             operation: "POST /things".into(),
             path: "/things".into(),
             by: None,
@@ -174,7 +175,7 @@ async fn decisions_stand_in_the_store() {
             cause: None,
             trace_id: "t".into(),
             client: None,
-        });
+        }));
     }
     log.flush().await;
     assert_eq!(store.dump().await.unwrap()["audit"].len(), 2);

@@ -43,7 +43,7 @@ async fn list_accounts(bank: Bank, call: Call<ListAccounts, Bank>) -> Result<Pag
     let asked = call.request.owner.filter(|_| call.by().is_in::<Agent>());
     let owner = asked.filter(|owner| bank.open.lock().unwrap().contains(owner));
     let account = |owner| Account {
-        id: vocabulary::AccountId::new(&bank.gate.clock, &bank.gate.chance),
+        id: vocabulary::AccountId::new(&bank.gate.clock, &Chance::system()),
         label: "Everyday".parse().unwrap(),
         currency: "EUR".parse().unwrap(),
         state: AccountState::Open,

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::certificates::Pki;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A bank that anyone can run.
@@ -38,6 +39,17 @@ pub(crate) enum Command {
     /// The keys that sign access tokens
     #[command(subcommand)]
     Keys(Keys),
+    /// Certificates from an authority of your own: begin it, sign, show, verify, revoke, renew
+    #[command(
+        subcommand,
+        after_help = "\
+An authority begins with `init`. Then, for each server or client:
+  guichet pki csr --name bank --san bank.internal     where it will run
+  guichet pki sign bank-csr.pem --name bank --san bank.internal
+  guichet pki verify bank.pem --server-name bank.internal
+  guichet pki renew bank.pem                          after two thirds of its life"
+    )]
+    Pki(Pki),
 }
 
 #[derive(Subcommand)]

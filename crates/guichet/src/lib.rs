@@ -3,6 +3,7 @@
 //! A library only so that tests can build a whole bank in their own process.
 #![warn(missing_docs)]
 
+mod certificates;
 mod cli;
 mod data_dir;
 mod demo;
@@ -35,6 +36,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Users(Users::Unlock(arguments)) => users::unlock(arguments).await,
         Command::Users(Users::Import(arguments)) => import::users(arguments).await,
         Command::Keys(Keys::Rotate { place, revoke }) => keys::rotate(&place, revoke),
+        Command::Pki(command) => certificates::run(command),
     }
 }
 
@@ -46,6 +48,12 @@ fn say(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// What a person should know beside the result. If nobody listens on standard error, nothing can be done about it.
+fn remark(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "guichet: {text}");
 }
 
 fn say_json(value: &impl serde::Serialize) -> Result<(), Failure> {

@@ -82,11 +82,13 @@ fn put(
 ) -> Result<(), PkiError> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let written = (|| {
-        // tempfile creates with 0600, so a key is never open, not even for a moment.
+        // tempfile creates with 0600, so a key is never open, not even for a moment; nor is that asked of a stick that
+        // knows no permissions.
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(dir)?;
         file.write_all(text.as_bytes())?;
-        let mode = if readers == Readers::Owner { 0o600 } else { 0o644 };
-        file.as_file().set_permissions(Permissions::from_mode(mode))?;
+        if readers == Readers::Everyone {
+            file.as_file().set_permissions(Permissions::from_mode(0o644))?;
+        }
         file.as_file().sync_all()?;
         persist(file)?;
         File::open(dir)?.sync_all()

@@ -16,6 +16,7 @@ mod openapi;
 mod oracle;
 mod outside;
 mod people;
+mod pki;
 mod process;
 mod startup;
 mod timing;

@@ -37,7 +37,7 @@ pub use index::{Entry, Reason, Revoked};
 pub use keys::{Algorithm, Passphrase, PrivateKey, Warning};
 pub use life::Life;
 pub use link::Link;
-pub use negotiated::Negotiated;
+pub use negotiated::{Negotiated, Peer};
 pub use request::SigningRequest;
 pub use root::Root;
 pub use show::{Shown, show};

@@ -1,7 +1,10 @@
-//! What the two sides of a connection really agreed on.
+//! What the two sides of a connection really agreed on, and who the other side is.
 
 use rustls::CommonState;
 use serde::Serialize;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::{Life, folder, names};
 
 /// Version, key exchange and cipher of one connection, by their registered names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,5 +30,28 @@ impl Negotiated {
     /// Whether what was recorded today stays secret from a quantum computer of tomorrow.
     pub fn withstands_quantum(&self) -> bool {
         self.group.contains("MLKEM")
+    }
+}
+
+/// Who is at the other end, by the certificate that the handshake verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Peer {
+    /// The common name: a service's or a person's.
+    pub name: String,
+    /// The certificate's serial number, as revocation lists and the index of what was issued have it.
+    pub serial: String,
+    /// How long the certificate is valid: no connection should outlive it.
+    pub life: Life,
+}
+
+impl Peer {
+    /// Of a connection whose handshake is over; nobody, where no certificate was asked for, or it names nobody.
+    pub fn of(connection: &CommonState) -> Option<Self> {
+        let (_, leaf) = X509Certificate::from_der(connection.peer_certificates()?.first()?).ok()?;
+        Some(Self {
+            name: names::common_name(&leaf)?,
+            serial: folder::digits(leaf.raw_serial()),
+            life: Life::of(leaf.validity()),
+        })
     }
 }

@@ -348,6 +348,20 @@ fn renewal_takes_a_new_key_for_the_same_names_and_is_refused_after_revocation() 
 }
 
 #[test]
+fn a_certificate_of_a_minute_does_not_begin_half_spent() {
+    let (home, mut folder) = Home::new(&[]);
+    let (key, asked) = Home::asks("bank", &[]);
+    let request = Request { life: Duration::from_mins(1), ..service(&["localhost"]) };
+    let chain = folder.sign(&asked, &request, &home.clock, &Chance::system()).unwrap();
+    let identity = pki::Identity::from_pem(&chain, &key.pem()).unwrap();
+    home.clock.advance(Duration::from_secs(30));
+    assert!(!identity.due(&home.clock));
+    home.clock.advance(Duration::from_secs(10));
+    assert!(identity.due(&home.clock));
+    home.judge(&chain, |_| ()).unwrap();
+}
+
+#[test]
 fn a_new_intermediate_leaves_the_certificates_of_the_former_good_and_revocable() {
     let (home, mut folder) = Home::new(&["localhost"]);
     let old = home.sign(&mut folder, &service(&["localhost"]));
@@ -404,10 +418,11 @@ fn a_request_is_refused_when_it_wants_to_be_an_authority_or_its_signature_is_wro
     };
     assert_eq!(purposes, ["server", "client"]);
 
-    let good = home.read("c.pem");
-    let line = good.lines().nth(2).unwrap();
-    let swapped: String = line.chars().rev().collect();
-    assert!(SigningRequest::read(&good.replace(line, &swapped)).is_err());
+    // Everything decodes, and the signature is of something else.
+    let mut der = pem::parse(home.read("c.pem")).unwrap().into_contents();
+    *der.last_mut().unwrap() ^= 1;
+    let said = SigningRequest::read(&pem::encode(&pem::Pem::new("CERTIFICATE REQUEST", der))).unwrap_err().to_string();
+    assert!(said.contains("signature does not fit its key"), "{said}");
     for (text, wanted) in [("", "not PEM"), (&*home.read("root.pem"), "holds a certificate instead")] {
         let said = SigningRequest::read(text).unwrap_err().to_string();
         assert!(said.contains(wanted), "{said}");

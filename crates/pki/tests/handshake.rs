@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pki::{
-    Authority, Bounds, Folder, Identity, Link, Negotiated, Passphrase, Plan, PrivateKey, Profile, Reason, Request,
-    SigningRequest, Trust, Usage, client_config, server_config,
+    Authority, Bounds, Folder, Identity, Link, Negotiated, Passphrase, Peer, Plan, PrivateKey, Profile, Reason,
+    Request, SigningRequest, Trust, Usage, client_config, server_config,
 };
 use rustls::pki_types::ServerName;
 use rustls::version::TLS12;
@@ -117,6 +117,22 @@ fn an_expired_certificate_is_refused_by_our_clock() {
     house.clock.advance(Duration::from_hours(24) + Duration::from_secs(1));
     let refused = shake(&server, &client, "localhost").unwrap_err();
     assert!(refused.to_string().contains("expired"), "{refused}");
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_yet_is_refused_on_either_side() {
+    let house = House::new();
+    let (server, client) = (house.inner_server(), house.client(Some(&house.service())));
+    house.clock.set("2026-11-21T09:20:00Z".parse().unwrap());
+    let refused = shake(&server, &client, "localhost").unwrap_err();
+    assert!(refused.to_string().contains("not valid yet"), "{refused}");
+    house.clock.set("2026-11-21T09:30:00Z".parse().unwrap());
+    let server = house.inner_server();
+    house.clock.set("2026-11-22T00:00:00Z".parse().unwrap());
+    let later = house.client(Some(&house.service()));
+    house.clock.set("2026-11-21T09:30:00Z".parse().unwrap());
+    let refused = shake(&server, &later, "localhost").unwrap_err();
+    assert!(refused.to_string().contains("not valid yet"), "{refused}");
 }
 
 #[test]
@@ -253,6 +269,20 @@ fn a_link_tells_what_it_negotiated() {
     assert!(told.cipher.starts_with("TLS13_") && told.withstands_quantum());
     let fresh = ClientConnection::new(linked.calling.clone(), ServerName::try_from("localhost").unwrap()).unwrap();
     assert!(Negotiated::of(&fresh).is_none());
+}
+
+#[test]
+fn each_side_knows_who_the_other_is_and_until_when() {
+    let linked = Linked::new();
+    let (server, client) = linked.shake().unwrap();
+    let (web, bank) = (Peer::of(&server).unwrap(), Peer::of(&client).unwrap());
+    assert_eq!((web.name.as_str(), bank.name.as_str()), ("web", "bank"));
+    assert_eq!(web.life.until.since(linked.clock.now()), Duration::from_hours(24));
+    let issued: Vec<_> = linked.folder.issued().iter().map(|entry| entry.serial.as_str()).collect();
+    assert_eq!(issued, [bank.serial.as_str(), web.serial.as_str()]);
+    let house = House::new();
+    let (server, _client) = shake(&house.public_server(), &house.client(None), "localhost").unwrap();
+    assert!(Peer::of(&server).is_none());
 }
 
 #[test]

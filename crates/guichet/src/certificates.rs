@@ -292,6 +292,7 @@ fn renew_intermediate(arguments: &Renew, root_key: &Path, clock: &Clock, chance:
     if let Ok(life) = life
         && !life.is_due(clock.now())
         && !arguments.force
+        && !arguments.stolen
     {
         return say(&format!(
             "the intermediate is not due before {}; --force renews it all the same\n",
@@ -299,11 +300,13 @@ fn renew_intermediate(arguments: &Renew, root_key: &Path, clock: &Clock, chance:
         ));
     }
     let key = opened(root_key, || old_passphrase(&arguments.secret, root_key))?;
-    folder.renew_intermediate(key, clock, chance)?;
-    say(&format!(
-        "{} is new. Certificates of the former stay good until they end.\nLock the root's key away again.\n",
-        dir.join("intermediate.pem").display()
-    ))
+    folder.renew_intermediate(key, arguments.stolen, clock, chance)?;
+    let former = if arguments.stolen {
+        "Nothing that the former signed is believed any more, once the new list in crl.pem is handed out: sign it all again."
+    } else {
+        "Certificates of the former stay good until they end."
+    };
+    say(&format!("{} is new. {former}\nLock the root's key away again.\n", dir.join("intermediate.pem").display()))
 }
 
 /// A key from a file, saying aloud what should be said about it.

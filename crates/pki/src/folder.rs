@@ -7,7 +7,8 @@
 //! | `intermediate.pem`, `intermediate-key.pem` | what signs day by day | everyone; its owner |
 //! | `former-*.pem` | earlier intermediates, while certificates of theirs live | as above |
 //! | `index.json` | what was signed and revoked | everyone |
-//! | `crl.pem` | the revocation list, newest | everyone |
+//! | `root-crl.pem` | the root's list of revoked intermediates | everyone |
+//! | `crl.pem` | the newest revocation lists, of intermediates and root | everyone |
 //!
 //! One process at a time works on it.
 
@@ -16,7 +17,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevocationReason, RevokedCertParams, SerialNumber};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use vocabulary::{Chance, Clock, Timestamp};
@@ -24,7 +24,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::authority::DAY;
 use crate::files::{self, Readers};
-use crate::index::Index;
+use crate::index::{Index, RevokedIntermediate};
+use crate::lists::{self, Head};
 use crate::{
     Authority, Bounds, Entry, Issued, Life, Passphrase, PkiError, PrivateKey, Reason, Request, Revoked, Root,
     SigningRequest, Usage, names,
@@ -88,9 +89,9 @@ impl Folder {
         files::write(&in_dir("intermediate.pem"), &between, Readers::Everyone)?;
         let mut index = Index::new(LIFE_OF_LIST);
         index.write(&in_dir("index.json"), clock.now())?;
-        // Last, because its presence says that everything is there.
         files::write(&in_dir("root.pem"), root.certificate_pem(), Readers::Everyone)?;
         let mut made = Self { dir: dir.into(), index, _lock: lock };
+        made.list_of_root(&root, clock.now())?;
         made.list(None, clock)?;
         Ok(made)
     }
@@ -218,7 +219,7 @@ impl Folder {
     }
 
     /// Makes a new revocation list with the next number: one for each intermediate that may still have signed something
-    /// that lives. `life` is how long it is good for, from now on also by itself.
+    /// that lives, and after them the root's. `life` is how long it is good for, from now on also by itself.
     pub fn list(&mut self, life: Option<Duration>, clock: &Clock) -> Result<String, PkiError> {
         if let Some(life) = life {
             if life < Duration::from_mins(1) || life > LONGEST_LIFE_OF_LIST {
@@ -231,44 +232,28 @@ impl Folder {
         // The number first: one that was handed out is never used again.
         self.index.write(&self.dir.join("index.json"), now)?;
         let mut text = String::new();
+        let life = Duration::from_secs(self.index.list_life_seconds);
+        let head = Head { number: self.index.list_number, made: now, life };
         for authority in self.authorities(clock)? {
-            text += &self.list_of(&authority, now)?;
+            let named = self.index.issued.iter().filter_map(|one| Some((one.serial.as_str(), one.revoked?)));
+            text += &lists::sign(&authority.issuer, authority.certificate(), head, named)?;
         }
+        text += &self.must_read("root-crl.pem", Readers::Everyone)?;
         files::write(&self.dir.join("crl.pem"), &text, Readers::Everyone)?;
         Ok(text)
     }
 
-    fn list_of(&self, authority: &Authority, now: Timestamp) -> Result<String, PkiError> {
-        let revoked = self.index.issued.iter().filter_map(|entry| {
-            let revoked = entry.revoked?;
-            Some(RevokedCertParams {
-                serial_number: SerialNumber::from_slice(&hex::decode(&entry.serial).ok()?),
-                revocation_time: revoked.at.utc(),
-                reason_code: code(revoked.reason),
-                invalidity_date: None,
-            })
-        });
-        let (_, own) = X509Certificate::from_der(authority.certificate())
-            .map_err(|_| PkiError::Refused("the intermediate's certificate cannot be decoded".into()))?;
-        let id = own.iter_extensions().find_map(|extension| match extension.parsed_extension() {
-            x509_parser::extensions::ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
-            _ => None,
-        });
-        let list = CertificateRevocationListParams {
-            this_update: now.utc(),
-            next_update: now.plus(Duration::from_secs(self.index.list_life_seconds)).utc(),
-            crl_number: SerialNumber::from(self.index.list_number),
-            issuing_distribution_point: None,
-            revoked_certs: revoked.collect(),
-            key_identifier_method: id.map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified),
-        };
-        let signed = list.signed_by(&authority.issuer).map_err(PkiError::crypto("sign the revocation list"))?;
-        signed.pem().map_err(PkiError::crypto("write the revocation list"))
-    }
-
     /// Replaces the intermediate by one with a new key, under the same names and bounds. Certificates of the former stay
     /// good: it keeps signing their revocation list until it ends.
-    pub fn renew_intermediate(&mut self, root_key: PrivateKey, clock: &Clock, chance: &Chance) -> Result<(), PkiError> {
+    ///
+    /// With `stolen` the former is revoked instead, by the root: nothing that it signed is believed any more.
+    pub fn renew_intermediate(
+        &mut self,
+        root_key: PrivateKey,
+        stolen: bool,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<(), PkiError> {
         let root = Root::open(&self.root_pem()?, root_key, clock)?;
         let cert = self.must_read("intermediate.pem", Readers::Everyone)?;
         let key = self.must_read("intermediate-key.pem", Readers::Owner)?;
@@ -278,13 +263,30 @@ impl Folder {
         let name = next(&names::common_name(&old).unwrap_or_default());
         let new = PrivateKey::read(&key, None)?.0.another()?;
         let signed = root.intermediate(&name, &new, &Bounds::of(&old), clock, chance)?;
-        let short = serial.get(..16).unwrap_or(&serial);
-        files::write(&self.dir.join(format!("former-{short}-key.pem")), &key, Readers::Owner)?;
-        files::write(&self.dir.join(format!("former-{short}.pem")), &cert, Readers::Everyone)?;
+        let now = clock.now();
+        if stolen {
+            let revoked = Revoked { at: now, reason: Reason::KeyCompromise };
+            self.index.revoked_intermediates.push(RevokedIntermediate { serial, revoked });
+        } else {
+            let short = serial.get(..16).unwrap_or(&serial);
+            files::write(&self.dir.join(format!("former-{short}-key.pem")), &key, Readers::Owner)?;
+            files::write(&self.dir.join(format!("former-{short}.pem")), &cert, Readers::Everyone)?;
+        }
+        self.list_of_root(&root, now)?;
         files::write(&self.dir.join("intermediate-key.pem"), &new.pem(), Readers::Owner)?;
         files::write(&self.dir.join("intermediate.pem"), &signed, Readers::Everyone)?;
         self.list(None, clock)?;
         Ok(())
+    }
+
+    /// The root's own list, of intermediates. It is made whenever the root's key is at hand, and good until long after
+    /// the intermediate is due.
+    fn list_of_root(&mut self, root: &Root, now: Timestamp) -> Result<(), PkiError> {
+        self.index.root_list_number = self.index.root_list_number.saturating_add(1);
+        self.index.write(&self.dir.join("index.json"), now)?;
+        let named = self.index.revoked_intermediates.iter().map(|one| (one.serial.as_str(), one.revoked));
+        let text = root.list(self.index.root_list_number, now, named)?;
+        files::write(&self.dir.join("root-crl.pem"), &text, Readers::Everyone)
     }
 
     /// The present intermediate, and those before it that have not ended.
@@ -389,16 +391,4 @@ fn tidy_serial(text: &str) -> Result<String, PkiError> {
 pub(crate) fn digits(bytes: &[u8]) -> String {
     let bytes = bytes.strip_prefix(&[0]).unwrap_or(bytes);
     hex::encode(bytes)
-}
-
-const fn code(reason: Reason) -> Option<RevocationReason> {
-    // RFC 5280: the unspecified reason is left out.
-    match reason {
-        Reason::Unspecified => None,
-        Reason::KeyCompromise => Some(RevocationReason::KeyCompromise),
-        Reason::Superseded => Some(RevocationReason::Superseded),
-        Reason::CessationOfOperation => Some(RevocationReason::CessationOfOperation),
-        Reason::AffiliationChanged => Some(RevocationReason::AffiliationChanged),
-        Reason::PrivilegeWithdrawn => Some(RevocationReason::PrivilegeWithdrawn),
-    }
 }

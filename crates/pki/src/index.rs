@@ -79,6 +79,14 @@ impl Entry {
     }
 }
 
+/// An intermediate that the root took back.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RevokedIntermediate {
+    pub(crate) serial: String,
+    pub(crate) revoked: Revoked,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Index {
@@ -88,12 +96,24 @@ pub(crate) struct Index {
     pub(crate) list_number: u64,
     /// How long a revocation list is good for, in seconds.
     pub(crate) list_life_seconds: u64,
+    /// The number of the root's last list.
+    #[serde(default)]
+    pub(crate) root_list_number: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) revoked_intermediates: Vec<RevokedIntermediate>,
     pub(crate) issued: Vec<Entry>,
 }
 
 impl Index {
     pub(crate) fn new(list_life: std::time::Duration) -> Self {
-        Self { version: 1, list_number: 0, list_life_seconds: list_life.as_secs(), issued: Vec::new() }
+        Self {
+            version: 1,
+            list_number: 0,
+            list_life_seconds: list_life.as_secs(),
+            root_list_number: 0,
+            revoked_intermediates: Vec::new(),
+            issued: Vec::new(),
+        }
     }
 
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, PkiError> {

@@ -20,6 +20,7 @@ mod index;
 mod keys;
 mod life;
 mod link;
+mod lists;
 mod names;
 mod negotiated;
 mod request;

@@ -11,7 +11,8 @@ use vocabulary::{Chance, Clock, Timestamp};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::authority::{BACKDATE, DAY, LIFE_OF_AUTHORITY, serial, subject};
-use crate::{Bounds, PkiError, PrivateKey};
+use crate::lists::{self, Head};
+use crate::{Bounds, PkiError, PrivateKey, Revoked};
 
 /// An intermediate is replaced about every 16 months, at two thirds of this.
 const LIFE_OF_INTERMEDIATE: Duration = DAY.saturating_mul(730);
@@ -19,6 +20,7 @@ const LIFE_OF_INTERMEDIATE: Duration = DAY.saturating_mul(730);
 /// A root authority with its decrypted key.
 pub struct Root {
     issuer: Issuer<'static, KeyPair>,
+    certificate: CertificateDer<'static>,
     pem: String,
     until: Timestamp,
 }
@@ -65,7 +67,7 @@ impl Root {
             .map(|(_, parsed)| Timestamp::from_seconds(parsed.validity().not_after.timestamp()))
             .map_err(|_| PkiError::Refused("the root's certificate cannot be decoded".into()))?;
         let issuer = Issuer::from_ca_cert_der(&der, key).map_err(PkiError::crypto("use the root's certificate"))?;
-        Ok(Self { issuer, pem, until })
+        Ok(Self { issuer, certificate: der, pem, until })
     }
 
     /// The certificate that everybody must trust, in PEM.
@@ -89,6 +91,17 @@ impl Root {
         params.name_constraints = bounds.constraints();
         let signed = params.signed_by(key.pair(), &self.issuer);
         Ok(signed.map_err(PkiError::crypto("sign the intermediate's certificate"))?.pem())
+    }
+
+    /// Signs the list of intermediates that were taken back. It is good as long as an intermediate lives, because the
+    /// root's key is seldom at hand.
+    pub(crate) fn list<'a>(
+        &self,
+        number: u64,
+        made: Timestamp,
+        revoked: impl Iterator<Item = (&'a str, Revoked)>,
+    ) -> Result<String, PkiError> {
+        lists::sign(&self.issuer, &self.certificate, Head { number, made, life: LIFE_OF_INTERMEDIATE }, revoked)
     }
 }
 

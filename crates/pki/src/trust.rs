@@ -41,7 +41,8 @@ impl Trust {
     }
 
     /// From now on a certificate is believed only if a list in `crl_pem` covers its issuer, has not ended, and does not
-    /// name it: whoever keeps the lists away from us gains nothing. Replaces earlier lists.
+    /// name it, and so for those between it and the root: whoever keeps the lists away from us gains nothing. Replaces
+    /// earlier lists.
     pub fn with_lists(self, crl_pem: &str) -> Result<Self, PkiError> {
         let wrong = |why: &str| PkiError::Crypto { action: "read the revocation list", why: why.into() };
         if crl_pem.len() > MOST_BYTES {
@@ -62,8 +63,7 @@ impl Trust {
     pub(crate) fn of_clients(&self) -> Result<Arc<dyn ClientCertVerifier>, PkiError> {
         let mut builder = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider());
         if let Some(lists) = &self.lists {
-            builder = builder.with_crls(lists.iter().cloned()).only_check_end_entity_revocation();
-            builder = builder.enforce_revocation_expiration();
+            builder = builder.with_crls(lists.iter().cloned()).enforce_revocation_expiration();
         }
         // No hints of what we trust: they would have to outlive every replacement.
         let built = builder.clear_root_hint_subjects().build();
@@ -74,8 +74,7 @@ impl Trust {
     pub(crate) fn of_servers(&self) -> Result<Arc<dyn ServerCertVerifier>, PkiError> {
         let mut builder = WebPkiServerVerifier::builder_with_provider(self.roots.clone(), provider());
         if let Some(lists) = &self.lists {
-            builder = builder.with_crls(lists.iter().cloned()).only_check_end_entity_revocation();
-            builder = builder.enforce_revocation_expiration();
+            builder = builder.with_crls(lists.iter().cloned()).enforce_revocation_expiration();
         }
         let built = builder.build();
         Ok(built.map_err(|e| PkiError::Crypto { action: "check server certificates", why: e.to_string() })?)

@@ -108,7 +108,7 @@ pub(crate) fn reason(error: &Error) -> String {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "no authority that is trusted here signed it (or a certificate between it and the root is missing)".into()
         }
-        CertificateError::Revoked => "it was revoked".into(),
+        CertificateError::Revoked => "it, or an authority above it, was revoked".into(),
         CertificateError::UnknownRevocationStatus => NO_LIST.into(),
         CertificateError::ExpiredRevocationList | CertificateError::ExpiredRevocationListContext { .. } => {
             "the revocation list is out of date: have a new one made (`guichet pki crl`)".into()

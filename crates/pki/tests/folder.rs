@@ -265,7 +265,7 @@ fn verify_says_why_a_certificate_is_not_believed() {
     assert!(home.judge(&client, |check| check.server = true).is_err());
 
     folder.revoke(&serial(&chain), Reason::default(), &home.clock).unwrap();
-    assert_eq!(home.judge(&chain, |_| ()).unwrap_err(), "it was revoked");
+    assert_eq!(home.judge(&chain, |_| ()).unwrap_err(), "it, or an authority above it, was revoked");
     home.judge(&chain, |check| check.lists = None).unwrap();
     home.judge(&server, |_| ()).unwrap();
     let foreign_list = other.read("crl.pem");
@@ -326,7 +326,7 @@ fn only_what_was_signed_here_is_revoked_and_a_lost_index_does_not_prevent_it() {
     fs::write(index, other_index).unwrap();
     let mut folder = Folder::open(&home.dir.path().join("pki")).unwrap();
     folder.revoke_certificate(&chain, Reason::default(), &home.clock).unwrap();
-    assert_eq!(home.judge(&chain, |_| ()).unwrap_err(), "it was revoked");
+    assert_eq!(home.judge(&chain, |_| ()).unwrap_err(), "it, or an authority above it, was revoked");
 }
 
 #[test]
@@ -370,19 +370,47 @@ fn a_new_intermediate_leaves_the_certificates_of_the_former_good_and_revocable()
         PrivateKey::read(&home.read("root-key.pem"), Some(&words)).unwrap().0
     };
     let wrong = PrivateKey::generate(Algorithm::P256).unwrap();
-    let said = folder.renew_intermediate(wrong, &home.clock, &Chance::system()).unwrap_err().to_string();
+    let said = folder.renew_intermediate(wrong, false, &home.clock, &Chance::system()).unwrap_err().to_string();
     assert!(said.contains("does not belong to the root"), "{said}");
     let before = home.read("intermediate.pem");
-    folder.renew_intermediate(root_key(), &home.clock, &Chance::system()).unwrap();
+    folder.renew_intermediate(root_key(), false, &home.clock, &Chance::system()).unwrap();
     assert_ne!(home.read("intermediate.pem"), before);
     let new = home.sign(&mut folder, &service(&["localhost"]));
     home.judge(&old, |_| ()).unwrap();
     home.judge(&new, |_| ()).unwrap();
     folder.revoke_certificate(&old, Reason::default(), &home.clock).unwrap();
-    assert_eq!(home.judge(&old, |_| ()).unwrap_err(), "it was revoked");
+    assert_eq!(home.judge(&old, |_| ()).unwrap_err(), "it, or an authority above it, was revoked");
     home.judge(&new, |_| ()).unwrap();
     let said = folder.sign(&Home::asks("bank", &[]).1, &service(&["a.example"]), &home.clock, &Chance::system());
     assert!(said.unwrap_err().to_string().contains("outside"), "the bounds stay");
+}
+
+#[test]
+fn a_stolen_intermediate_is_revoked_by_the_root_with_everything_it_signed_or_will_sign() {
+    let (home, mut folder) = Home::with(Algorithm::P256, &[], Clock::system());
+    let old = home.sign(&mut folder, &service(&["localhost"]));
+    let list_before = home.read("crl.pem");
+    let words = Passphrase::new(WORDS.to_owned()).unwrap();
+    let root_key = PrivateKey::read(&home.read("root-key.pem"), Some(&words)).unwrap().0;
+    folder.renew_intermediate(root_key, true, &home.clock, &Chance::system()).unwrap();
+    assert_eq!(home.judge(&old, |_| ()).unwrap_err(), "it, or an authority above it, was revoked");
+    // The thief signs a list of their own, on which nothing is revoked.
+    let stolen = list_before.split_inclusive("-----END X509 CRL-----\n").next().unwrap();
+    let forged = home.read("crl.pem") + stolen;
+    let (roots, at) = (home.read("root.pem"), home.clock.now());
+    let check = Check { roots: &roots, lists: Some(&forged), server_name: None, server: true, client: true, at };
+    assert!(verify(&old, &check).unwrap_err().to_string().contains("was revoked"));
+    let new = home.sign(&mut folder, &service(&["localhost"]));
+    home.judge(&new, |_| ()).unwrap();
+    let (leaf, list, root) = (home.write("leaf.pem", &new), home.path("crl.pem"), home.path("root.pem"));
+    let ask = ["verify", "-x509_strict", "-crl_check_all", "-CRLfile", &list, "-CAfile", &root, "-untrusted"];
+    let (good, said) = openssl(&[&ask[..], &[&leaf, &leaf]].concat());
+    assert!(good, "{said}");
+    let leaf = home.write("leaf.pem", &old);
+    assert!(!openssl(&[&ask[..], &[&leaf, &leaf]].concat()).0);
+    let former = home.write("former.pem", old.split_inclusive("-----END CERTIFICATE-----\n").nth(1).unwrap());
+    let (good, said) = openssl(&["verify", "-crl_check", "-CRLfile", &list, "-CAfile", &root, &former]);
+    assert!(!good && said.contains("revoked"), "{said}");
 }
 
 #[test]

@@ -296,7 +296,10 @@ fn a_revoked_client_is_refused_on_a_new_connection_and_found_out_on_a_standing_o
     linked.tell();
     let refused = linked.shake().unwrap_err();
     assert!(refused.to_string().contains("Revoked"), "{refused}");
-    assert_eq!(linked.server.still_admits(&shown).unwrap_err().to_string(), "it was revoked");
+    assert_eq!(
+        linked.server.still_admits(&shown).unwrap_err().to_string(),
+        "it, or an authority above it, was revoked"
+    );
     // Renewed with a new key it comes in again, through the configurations that were there from the start.
     linked.client.replace_identity(issue(&mut linked.folder, "web", &linked.clock)).unwrap();
     linked.shake().unwrap();
@@ -313,7 +316,10 @@ fn a_revoked_server_is_refused_by_its_callers() {
     linked.tell();
     let refused = linked.shake().unwrap_err();
     assert!(refused.to_string().contains("Revoked"), "{refused}");
-    assert_eq!(linked.client.still_trusts(&shown, &name).unwrap_err().to_string(), "it was revoked");
+    assert_eq!(
+        linked.client.still_trusts(&shown, &name).unwrap_err().to_string(),
+        "it, or an authority above it, was revoked"
+    );
 }
 
 #[test]

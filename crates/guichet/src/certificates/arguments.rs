@@ -213,6 +213,9 @@ pub(crate) struct Renew {
     /// Replace the intermediate instead
     #[arg(long, requires = "root_key")]
     pub(crate) intermediate: bool,
+    /// Somebody else may have the present intermediate's key: revoke it, with everything that it signed
+    #[arg(long, requires = "intermediate")]
+    pub(crate) stolen: bool,
     /// The root's key, for a new intermediate
     #[arg(long, value_name = "FILE", requires = "intermediate")]
     pub(crate) root_key: Option<PathBuf>,

@@ -281,7 +281,7 @@ fn verify_tells_each_reason_apart() {
     desk.good(&format!("verify bank.pem --at {begin}"));
     desk.good(&format!("verify bank.pem --at {end}"));
     desk.good("revoke bank.pem --reason key-compromise");
-    assert!(desk.bad("verify bank.pem").contains("it was revoked"));
+    assert!(desk.bad("verify bank.pem").contains("was revoked"));
     let said = desk.bad("verify nothing.pem");
     assert!(said.contains("cannot read nothing.pem"), "{said}");
     assert!(Desk::new().bad("verify bank.pem").contains("--ca"));
@@ -353,6 +353,8 @@ fn the_intermediate_is_replaced_with_the_roots_key_and_what_it_signed_stays_good
     assert!(desk.bad("verify bank.pem").contains("revoked"));
     desk.good("verify web.pem");
     assert!(desk.bad("renew --intermediate").contains("--root-key"));
+    assert!(desk.good(&format!("{renew} --stolen")).contains("sign it all again"));
+    assert!(desk.bad("verify web.pem").contains("an authority above it, was revoked"));
 }
 
 #[test]

@@ -1,0 +1,69 @@
+//! Signs revocation lists (CRL version 2): which serial numbers an authority took back.
+
+use std::time::Duration;
+
+use rcgen::{
+    CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevocationReason, RevokedCertParams, SerialNumber,
+};
+use vocabulary::Timestamp;
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::{PkiError, Reason, Revoked};
+
+/// What a list says beside whom it names.
+#[derive(Clone, Copy)]
+pub(crate) struct Head {
+    /// Greater than that of every list before it.
+    pub(crate) number: u64,
+    pub(crate) made: Timestamp,
+    pub(crate) life: Duration,
+}
+
+/// A list of `issuer`, whose certificate is `own`, naming serial numbers in hexadecimal digits; in PEM.
+pub(crate) fn sign<'a>(
+    issuer: &Issuer<'_, KeyPair>,
+    own: &[u8],
+    head: Head,
+    revoked: impl Iterator<Item = (&'a str, Revoked)>,
+) -> Result<String, PkiError> {
+    let named = revoked.filter_map(|(serial, revoked)| {
+        Some(RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&hex::decode(serial).ok()?),
+            revocation_time: revoked.at.utc(),
+            reason_code: code(revoked.reason),
+            invalidity_date: None,
+        })
+    });
+    let list = CertificateRevocationListParams {
+        this_update: head.made.utc(),
+        next_update: head.made.plus(head.life).utc(),
+        crl_number: SerialNumber::from(head.number),
+        issuing_distribution_point: None,
+        revoked_certs: named.collect(),
+        // As the issuer's certificate has it, whoever made that.
+        key_identifier_method: identifier(own).map_or(KeyIdMethod::Sha256, KeyIdMethod::PreSpecified),
+    };
+    let signed = list.signed_by(issuer).map_err(PkiError::crypto("sign the revocation list"))?;
+    signed.pem().map_err(PkiError::crypto("write the revocation list"))
+}
+
+fn identifier(der: &[u8]) -> Option<Vec<u8>> {
+    let (_, own) = X509Certificate::from_der(der).ok()?;
+    own.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+        _ => None,
+    })
+}
+
+const fn code(reason: Reason) -> Option<RevocationReason> {
+    // RFC 5280: the unspecified reason is left out.
+    match reason {
+        Reason::Unspecified => None,
+        Reason::KeyCompromise => Some(RevocationReason::KeyCompromise),
+        Reason::Superseded => Some(RevocationReason::Superseded),
+        Reason::CessationOfOperation => Some(RevocationReason::CessationOfOperation),
+        Reason::AffiliationChanged => Some(RevocationReason::AffiliationChanged),
+        Reason::PrivilegeWithdrawn => Some(RevocationReason::PrivilegeWithdrawn),
+    }
+}

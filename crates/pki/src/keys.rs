@@ -265,7 +265,7 @@ fn section(text: &str) -> Result<Pem, PkiError> {
     let sections =
         pem::parse_many(text).map_err(|_| PkiError::Key("it is not PEM (cut off, or overwritten?)".into()))?;
     sections.into_iter().find(|pem| pem.tag().ends_with("PRIVATE KEY")).ok_or_else(|| {
-        PkiError::Key("there is no private key in it: it should have a line `-----BEGIN PRIVATE KEY-----`".into())
+        PkiError::Key("there is no private key in it: no line of it begins one, with the words PRIVATE KEY".into())
     })
 }
 

@@ -27,6 +27,10 @@ fn public_of(dir: &Path, file: &str) -> String {
     said
 }
 
+fn framed(tag: &str, body: &str) -> String {
+    format!("-----BEGIN {tag}-----\n{body}\n-----END {tag}-----\n")
+}
+
 fn folder() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("pass"), WORDS).unwrap();
@@ -142,17 +146,14 @@ fn what_is_too_weak_too_dear_or_no_key_is_refused_with_the_reason() {
     assert!(dear.contains("too much time"), "{dear}");
     for (text, wanted) in [
         ("", "no private key"),
-        ("-----BEGIN PRIVATE KEY-----\nMIGH", "no private key"),
-        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "damaged"),
-        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "no private key"),
+        (&framed("PRIVATE KEY", "MIGH").replace("END", ""), "no private key"),
+        (&framed("PRIVATE KEY", "AAAA"), "damaged"),
+        (&framed("CERTIFICATE", "AAAA"), "no private key"),
         (
-            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: RC2-40-CBC,0011223344556677\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
+            &framed("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: RC2-40-CBC,0011223344556677\n\nAAAA"),
             "RC2-40-CBC",
         ),
-        (
-            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
-            "DEK-Info",
-        ),
+        (&framed("RSA PRIVATE KEY", "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC\n\nAAAA"), "DEK-Info"),
     ] {
         let said = refused(text);
         assert!(said.contains(wanted), "{text:?}: {said}");

@@ -251,6 +251,7 @@ pub(crate) enum ProfileName {
     #[default]
     Service,
     /// A server: 30 days
+    #[value(alias = "30d")]
     Server,
     /// A person or program that only calls: 30 days
     Client,

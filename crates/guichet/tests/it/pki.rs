@@ -188,7 +188,7 @@ request(ec.generate_private_key(ec.SECP256R1()), "ca-csr.pem", "localhost", ["lo
     assert!(said.contains("asks to become an authority"), "{said}");
     assert!(!desk.path("server.pem").exists() && !desk.path("ca.pem").exists());
 
-    let out = desk.command("sign server-csr.pem --name my-site.com --san localhost --profile server").output().unwrap();
+    let out = desk.command("sign server-csr.pem --name my-site.com --san localhost --profile 30d").output().unwrap();
     assert!(out.status.success() && words(&out.stderr).contains("2048 bits"), "{out:?}");
     let said = desk.python(
         r#"

@@ -64,7 +64,15 @@ pub fn verify(chain_pem: &str, check: &Check<'_>) -> Result<(), PkiError> {
         };
         let name = ServerName::try_from(name).map_err(|_| PkiError::Unfit("that is no name of a server".into()))?;
         let judged = trust.of_servers()?.verify_server_cert(leaf, between, &name, &[], now);
-        judged.map_err(|error| PkiError::Unfit(reason(&error)))?;
+        judged.map_err(|error| {
+            let only = match &error {
+                Error::InvalidCertificate(CertificateError::NotValidForNameContext { .. }) => {
+                    format!(", only for {}", names::of(&parsed).join(", "))
+                }
+                _ => String::new(),
+            };
+            PkiError::Unfit(reason(&error) + &only)
+        })?;
     }
     if !server && !client {
         return unfit("it says that it is good for neither server nor client".into());
@@ -115,11 +123,9 @@ pub(crate) fn reason(error: &Error) -> String {
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it expired".into(),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet".into(),
-        CertificateError::NotValidForNameContext { expected, presented } => format!(
-            "it is not for the name {}, only for {}",
-            expected.to_str(),
-            if presented.is_empty() { "none at all".into() } else { presented.join(", ") }
-        ),
+        CertificateError::NotValidForNameContext { expected, .. } => {
+            format!("it is not for the name {}", expected.to_str())
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "it is not for this use: a server's certificate does not do for a client, nor the other way round".into()
         }

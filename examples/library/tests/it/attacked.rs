@@ -1,4 +1,5 @@
 //! The attacks that the program has a door for, and those that only its signed tokens invite.
+#![expect(clippy::redundant_closure_for_method_calls, reason = "a method of a borrowed target fits one lifetime alone")]
 
 use std::path::Path;
 use std::time::Duration;

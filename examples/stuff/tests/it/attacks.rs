@@ -224,30 +224,33 @@ impl Target<'_> {
     /// Guessing on: for one login, and for many from one address, with sign-ins of one's own in between.
     pub(crate) fn slows_guessing_down(&self, own: (&str, &str)) {
         for login in [self.who.0, NOBODY] {
-            let answers: Vec<u16> = (0..7).map(|_| self.sign_in(login, "wrong-password").status()).collect();
+            let answers: Vec<u16> = (0..12).map(|_| self.sign_in(login, "wrong-password").status()).collect();
             assert_eq!(answers[..5], [401; 5], "{login}");
             assert!(answers[5..].contains(&429), "{login}: {answers:?}");
         }
         let waiting = self.sign_in(self.who.0, self.who.1);
         assert!(matches!(waiting.status(), 200 | 429), "{}", waiting.body);
         assert_eq!(self.get(self.guarded, &[&self.good]).status(), 200, "whoever is in stays in");
+        // Some were refused above; a sign-in of one's own clears none of that.
         let mut tried = 0;
         while tried < 100 && self.sign_in(&format!("person{tried}"), "wrong-password").status() == 401 {
             tried += 1;
-            if tried == 5 {
-                assert_eq!(self.sign_in(own.0, own.1).status(), 200);
+            if tried % 4 == 0 {
+                assert!(matches!(self.sign_in(own.0, own.1).status(), 200 | 429));
             }
         }
-        assert!((5..=40).contains(&tried), "{tried} names more");
+        assert!((5..=25).contains(&tried), "{tried} names more");
         for claim in
             ["X-Forwarded-For: 192.0.2.7", "x-real-ip: 192.0.2.8", "Forwarded: for=192.0.2.9", "True-Client-IP: ::1"]
         {
             let credential = basic(&format!("claim{}", claim.len()), "wrong-password");
-            // A wait that ended meanwhile is renewed first.
-            while self.sign_in("warm", "wrong-password").status() != 429 {}
-            let claimed = self.get(self.login, &[&credential, claim]);
-            assert_eq!(claimed.status(), 429, "{claim} makes another address of it");
-            assert!(claimed.header("retry-after").is_some(), "{}", claimed.head);
+            // The wait is short at first and may end just now; it grows with every guess that is let through.
+            let refused = (0..3).any(|_| {
+                while self.sign_in("warm", "wrong-password").status() != 429 {}
+                let claimed = self.get(self.login, &[&credential, claim]);
+                claimed.status() == 429 && claimed.header("retry-after").is_some()
+            });
+            assert!(refused, "{claim} makes another address of it");
         }
     }
 

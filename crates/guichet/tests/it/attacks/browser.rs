@@ -1,6 +1,8 @@
 //! What another site, or whoever sits at the same computer, tries through a browser: fixed sessions, forged forms, ways out
 //! to other sites, cookies that travel too far, pages that another site frames or keeps.
 
+use std::fmt::Write;
+
 use http::HeaderMap;
 use serde_json::json;
 
@@ -11,7 +13,12 @@ use crate::people::PASSWORD;
 const SESSION: &str = "__Host-guichet";
 
 fn form(path: &str, fields: &[(&str, &str)]) -> Ask {
-    let written = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let written = |text: &str| {
+        text.bytes().fold(String::new(), |mut written, byte| {
+            let _ = write!(written, "%{byte:02x}");
+            written
+        })
+    };
     let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", written(name), written(value))).collect();
     Ask::new("POST", path).raw("application/x-www-form-urlencoded", pairs.join("&"))
 }

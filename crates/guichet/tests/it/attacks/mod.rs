@@ -48,14 +48,15 @@ impl Town {
         fund(&member, &agent, &account, "100.00").await;
         Self { bank, anyone, superuser, agent, member, other, account, theirs, home }
     }
+}
 
-    fn login(&self, login: &str, password: &str, otp: Option<&str>) -> Ask {
-        let mut body = serde_json::json!({ "login": login, "password": password });
-        if let Some(otp) = otp {
-            body["otp"] = otp.into();
-        }
-        Ask::post("/api/auth/login", &body)
+/// Signs in with what is given.
+fn login(login: &str, password: &str, otp: Option<&str>) -> Ask {
+    let mut body = serde_json::json!({ "login": login, "password": password });
+    if let Some(otp) = otp {
+        body["otp"] = otp.into();
     }
+    Ask::post("/api/auth/login", &body)
 }
 
 /// Sets up an authenticator app; gives its secret and the recovery codes.

@@ -33,7 +33,7 @@ fn with(answers: &[Answer], status: u16) -> usize {
 }
 
 fn told(answers: &[Answer]) -> String {
-    answers.iter().map(|answer| format!("\n{}", answer.brief())).collect()
+    answers.iter().map(Answer::brief).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +66,7 @@ async fn of_fifty_sign_ins_with_one_code_one_succeeds() {
     for otp in [next_code(&secret), recovery[0].clone()] {
         // From fifty addresses: what is looked at is the code, not how often an address tries.
         let clients = (0..TIMES).map(|number| town.anyone.from([127, 0, 1, u8::try_from(number).unwrap()])).collect();
-        let answers = at_once(clients, &town.login("basile", PASSWORD, Some(&otp))).await;
+        let answers = at_once(clients, &super::login("basile", PASSWORD, Some(&otp))).await;
         assert_eq!(with(&answers, 200), 1, "{}", told(&answers));
         assert!(answers.iter().all(|it| matches!(it.status, 200 | 401 | 429 | 503)), "{}", told(&answers));
         let unlock = format!("/api/auth/users/{}/unlock", town.member.id);
@@ -77,7 +77,7 @@ async fn of_fifty_sign_ins_with_one_code_one_succeeds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_who_renew_with_one_token_at_most_one_succeeds() {
     let town = Town::new().await;
-    let tokens = town.anyone.call(town.login("basile", PASSWORD, None)).await.expect(200);
+    let tokens = town.anyone.call(super::login("basile", PASSWORD, None)).await.expect(200);
     let ask = Ask::post("/api/auth/refresh", &json!({ "refresh_token": tokens["refresh_token"] }));
     let answers = at_once((0..TIMES).map(|_| town.anyone.stranger()).collect(), &ask).await;
     assert!(with(&answers, 200) <= 1 && with(&answers, 401) >= TIMES - 1, "{}", told(&answers));

@@ -201,9 +201,7 @@ async fn no_token_but_one_that_the_bank_signed_for_itself_opens_anything() {
     let mut forged = forger.confused();
     forged.extend(forger.injected(&format!("http://{}", outside.local_addr().unwrap())));
     forged.extend(forger.misclaimed());
-    for name in ["refresh_token"] {
-        forged.push((format!("the {name}"), text(&tokens[name])));
-    }
+    forged.push(("what renews a sign-in".into(), text(&tokens["refresh_token"])));
     let (good, refused) = (signed(&forger.head, &forger.claims, &forger.own), town.anyone.with_token("junk"));
     let client = town.anyone.stranger();
     let mut wrong = Vec::new();
@@ -267,7 +265,7 @@ async fn who_may_no_more_may_no_more_at_every_service_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_works_once_works_once_and_a_password_alone_is_half_of_a_second_factor() {
     let town = Town::new().await;
-    let login = |otp: Option<&str>| town.anyone.call(town.login("basile", PASSWORD, otp));
+    let login = |otp: Option<&str>| town.anyone.call(super::login("basile", PASSWORD, otp));
     let refresh = |token: &Value| town.anyone.call(Ask::post("/api/auth/refresh", &json!({ "refresh_token": token })));
 
     let first = login(None).await.expect(200);
@@ -292,7 +290,7 @@ async fn what_works_once_works_once_and_a_password_alone_is_half_of_a_second_fac
     let proven = sign_in_with(&town, &recovery[1]).await;
     let change = json!({ "old_password": PASSWORD, "new_password": "another anchor tumbles north" });
     proven.post("/api/auth/password", &change).await.expect(204);
-    let changed = town.login("basile", "another anchor tumbles north", None);
+    let changed = super::login("basile", "another anchor tumbles north", None);
     town.anyone.call(changed).await.problem(401, "second-factor-required");
     // Nor does whoever stole a session: removing the factor asks for a proof that is recent.
     let asked = proven.call(Ask::new("DELETE", "/api/auth/totp")).await;
@@ -300,7 +298,7 @@ async fn what_works_once_works_once_and_a_password_alone_is_half_of_a_second_fac
 }
 
 async fn sign_in_with(town: &Town, otp: &str) -> Client {
-    let tokens = town.anyone.call(town.login("basile", PASSWORD, Some(otp))).await.expect(200);
+    let tokens = town.anyone.call(super::login("basile", PASSWORD, Some(otp))).await.expect(200);
     town.anyone.with_token(text(&tokens["access_token"]))
 }
 

@@ -28,7 +28,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 async fn every_decision_is_recorded_and_no_secret_is() {
     let town = Town::new().await;
     let mut secrets = vec![PASSWORD.to_owned(), town.bank.line.people[0].password.clone()];
-    let tokens = town.anyone.call(town.login("basile", PASSWORD, None)).await.expect(200);
+    let tokens = town.anyone.call(super::login("basile", PASSWORD, None)).await.expect(200);
     secrets.extend(["access_token", "refresh_token"].map(|name| text(&tokens[name])));
     let browser = json!({ "login": "basile", "password": PASSWORD });
     let browser = town.anyone.post("/api/auth/browser-sessions", &browser).await.expect(201);
@@ -37,7 +37,7 @@ async fn every_decision_is_recorded_and_no_secret_is() {
     secrets.push(text(&town.member.client.post("/api/auth/tokens", &wish).await.expect(201)["token"]));
     let typed = "typed where the login goes";
     secrets.push(typed.into());
-    town.anyone.call(town.login(typed, "typed too", None)).await.expect(401);
+    town.anyone.call(super::login(typed, "typed too", None)).await.expect(401);
     secrets.push("a-token-in-an-address".into());
     town.anyone.get("/api/accounts/a-token-in-an-address").await;
     let (totp, recovery) = enrol(&town.member).await;
@@ -47,7 +47,7 @@ async fn every_decision_is_recorded_and_no_secret_is() {
     // Words that would be further lines of a log, or colour it.
     let lines = "x\r\n2026-01-01T00:00:00Z  INFO guichet: FORGED LINE\u{1b}[31m";
     for login in [lines, "\u{1b}]0;title\u{7}", "\u{202e}nimda", "${jndi:ldap://x}", "%n%n%s"] {
-        assert!(town.anyone.call(town.login(login, "whatever it is", None)).await.status < 500);
+        assert!(town.anyone.call(super::login(login, "whatever it is", None)).await.status < 500);
         let newcomer = json!({ "login": login, "password": PASSWORD, "email": "a@example.org",
             "first_name": login, "last_name": login });
         assert_eq!(town.anyone.post("/api/auth/register", &newcomer).await.status, 400);

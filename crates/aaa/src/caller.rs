@@ -62,6 +62,11 @@ impl Directory {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(service, transport);
     }
 
+    /// Forgets every way. A service that calls others through here is held by its own way until then.
+    pub fn clear(&self) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// A caller without a token.
     pub fn caller(&self) -> Caller {
         Caller {
@@ -102,8 +107,9 @@ pub struct Caller {
 }
 
 /// The address for which a service of ours calls another: among the request's extensions, where no client can put it.
-#[derive(Clone)]
-pub(crate) struct OnBehalf(pub(crate) String);
+/// A listener that believes its peer puts it there; see [`crate::client_address`] for the public's listeners.
+#[derive(Clone, Debug)]
+pub struct OnBehalf(pub String);
 
 impl Caller {
     /// The same caller, with an access token.

@@ -110,10 +110,10 @@ impl Gate {
         }
     }
 
+    /// Whom a service of ours calls for goes before the connection's address: that is only the service's.
     fn client(&self, parts: &Parts) -> Option<String> {
-        client_address(parts, self.proxies)
-            .map(|address| address.to_string())
-            .or_else(|| parts.extensions.get::<OnBehalf>().map(|OnBehalf(client)| client.clone()))
+        let behalf = parts.extensions.get::<OnBehalf>().map(|OnBehalf(client)| client.clone());
+        behalf.or_else(|| client_address(parts, self.proxies).map(|address| address.to_string()))
     }
 }
 

@@ -38,7 +38,7 @@ pub use api::{Api, Misconfigured, Module, closed};
 pub use audit::{Audit, Decided, Decision};
 pub use cache::Cache;
 pub use call::{Call, Context, IdempotencyKey};
-pub use caller::{Caller, Directory, Transport, TransportError};
+pub use caller::{Caller, Directory, OnBehalf, Transport, TransportError};
 pub use credentials::{ClientCertificate, Credentials, People, Scheme, Tokens};
 pub use digest::{Digest, DigestSecret};
 pub use gate::{Extension, Gate, client_address};

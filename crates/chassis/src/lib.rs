@@ -4,20 +4,26 @@
 #![warn(missing_docs)]
 
 mod audit;
+mod door;
+mod elsewhere;
 mod failure;
 mod front;
 mod health;
 mod listener;
+mod lobby;
 mod patience;
 mod reach;
 mod secret;
 mod shutdown;
 
 pub use audit::AuditLog;
+pub use door::{Rules, behind_door};
+pub use elsewhere::elsewhere;
 pub use failure::{Failure, store_problem};
 pub use front::{Front, FrontError};
 pub use health::{GetTruths, GetVersion, Health, Live, Ready, Truth, Version, common};
 pub use listener::{Limits, Listener, ListenerError};
+pub use lobby::Lobby;
 pub use reach::{ReachError, reach};
 pub use secret::{SecretError, secret};
 pub use shutdown::Shutdown;

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aaa::ClientCertificate;
 use axum::extract::ConnectInfo;
 use axum::{BoxError, Router};
 use hyper::body::{Body, Incoming};
@@ -158,28 +159,42 @@ async fn attend(
 ) -> Result<(), BoxError> {
     // Without it each small write may wait 40 ms for the peer's acknowledgement (Nagle).
     stream.set_nodelay(true)?;
-    let Some(acceptor) = acceptor else { return converse(stream, peer, router, limits, stop).await };
+    let Some(acceptor) = acceptor else {
+        return converse(stream, Peer { address: peer, name: None }, router, limits, stop).await;
+    };
     let tls = tokio::select! {
         () = stop.begun() => None,
         tls = tokio::time::timeout(limits.opening, acceptor.accept(stream)) => tls.ok().transpose()?,
     };
     match tls {
-        Some(tls) => converse(tls, peer, router, limits, stop).await,
+        Some(tls) => {
+            let name = pki::Peer::of(tls.get_ref().1).map(|peer| peer.name);
+            converse(tls, Peer { address: peer, name }, router, limits, stop).await
+        }
         None => Ok(()),
     }
+}
+
+/// Who is at the other end.
+struct Peer {
+    address: SocketAddr,
+    /// The name in the certificate that the handshake has checked, where one was asked for.
+    name: Option<String>,
 }
 
 /// Everything on one connection, until it ends, rests too long, or it is time to stop.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    peer: SocketAddr,
+    peer: Peer,
     router: Router,
     limits: Limits,
     stop: &Shutdown,
 ) -> Result<(), BoxError> {
+    let certificate = peer.name.map(|name| ClientCertificate { name });
     let activity = Activity::default();
     let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
         let (router, activity, under_way) = (router.clone(), activity.clone(), activity.begin());
+        let certificate = certificate.clone();
         async move {
             let _under_way = under_way;
             let mut request = request.map(|body| {
@@ -189,7 +204,10 @@ async fn converse(
                     axum::body::Body::new(Prompt::new(body, limits.body))
                 }
             });
-            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(ConnectInfo(peer.address));
+            if let Some(certificate) = certificate {
+                request.extensions_mut().insert(certificate);
+            }
             let Ok(answer) = router.oneshot(request).await;
             Ok::<_, Infallible>(answer.map(|body| Noticed::new(body, activity)))
         }

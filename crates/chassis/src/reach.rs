@@ -21,6 +21,9 @@ pub enum ReachError {
     /// The authority's certificate cannot be used.
     #[error(transparent)]
     Trust(#[from] pki::PkiError),
+    /// A service without any address.
+    #[error("no address is known for {0}")]
+    Nowhere(String),
     /// HTTPS without a certificate to trust.
     #[error("{0} is reached by HTTPS: name the certificate of its authority")]
     NoAuthority(String),
@@ -56,7 +59,7 @@ where
 }
 
 /// What a caller wrote without knowing where it goes.
-fn addressed(mut request: Request<Body>, scheme: &Scheme, authority: &Authority) -> Request<Body> {
+pub(crate) fn addressed(mut request: Request<Body>, scheme: &Scheme, authority: &Authority) -> Request<Body> {
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
     parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
     (parts.scheme, parts.authority) = (Some(scheme.clone()), Some(authority.clone()));

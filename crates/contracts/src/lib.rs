@@ -10,6 +10,7 @@ pub mod identity;
 pub mod journal;
 pub mod monitor;
 mod page;
+pub mod peers;
 pub mod roles;
 pub mod scopes;
 

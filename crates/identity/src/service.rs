@@ -6,12 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use aaa::{
-    Api, Directory, Entry, Gate, Guard, Hasher, IdempotencyKey, Jwks, Misconfigured, Module, Principal, Problem,
+    Api, Call, Directory, Entry, Gate, Guard, Hasher, IdempotencyKey, Jwks, Misconfigured, Module, Principal, Problem,
     Revocation, Signer, Throttle, Verdict,
 };
 use chassis::{Health, Truth};
 use contracts::events::{AUTH_REVOKED, LogEvent};
 use contracts::identity::{ManageUser, SeeUser, User};
+use contracts::peers::{GetTrusted, Trusted};
 use sha2::{Digest, Sha256};
 use store::{Once, Store, StoreError, Transaction};
 use vocabulary::{Chance, Clock, SessionId, UserId};
@@ -97,6 +98,11 @@ impl Identity {
         // One throttle for all services: guessing at one counts at the others.
         let shared = Self { throttle: gate.throttle.clone(), ..self };
         mount(chassis::common(Api::new(shared, gate))).finish()
+    }
+
+    /// What other services alone may ask, each known by its certificate.
+    pub fn inner(self, gate: Gate) -> Result<Module, Misconfigured> {
+        Api::new(self, gate).serve(get_trusted).finish()
     }
 
     /// The keys that verify access tokens: for the verifiers of this process.
@@ -271,6 +277,10 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(management::reject_user)
         .serve(management::unlock_user)
         .serve(management::delete_user)
+}
+
+async fn get_trusted(identity: Identity, _: Call<GetTrusted, Identity>) -> Result<Trusted, Error> {
+    Ok(Trusted { revoked: identity.recent_revocations().await?, keys: identity.jwks() })
 }
 
 impl Identity {

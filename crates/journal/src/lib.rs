@@ -26,6 +26,11 @@ impl Journal {
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         mount(chassis::common(Api::new(self, gate))).finish()
     }
+
+    /// What other services alone may ask, each known by its certificate.
+    pub fn inner(self, gate: Gate) -> Result<Module, Misconfigured> {
+        Api::new(self, gate).serve(service::take_events).finish()
+    }
 }
 
 fn mount(api: Api<Journal>) -> Api<Journal> {

@@ -1,10 +1,11 @@
 //! What the journal does: takes events, shows entries, says how it does.
 
-use aaa::Call;
+use aaa::{Call, Done};
 use bus::{Bus, Envelope};
 use chassis::{Health, Truth};
 use contracts::Page;
 use contracts::journal::{ListLogs, LogEntry};
+use contracts::peers::{TakeEvents, Told};
 use contracts::roles::{Agent, Superuser};
 use store::{Store, StoreError};
 use vocabulary::{Day, Login, Timestamp};
@@ -82,6 +83,21 @@ impl Health for Journal {
             vec![Truth::new("the journal can be read", false)]
         })
     }
+}
+
+/// Keeps what another service hands over. Whose events they are is what its certificate says, not what it writes.
+pub(crate) async fn take_events(journal: Journal, call: Call<TakeEvents, Journal>) -> Result<Done, Error> {
+    let source = call.by().login.clone();
+    let envelope = |told: Told| Envelope {
+        id: told.id.0,
+        source: source.clone(),
+        seq: told.seq,
+        subject: told.subject,
+        payload: told.payload,
+        at: told.at,
+    };
+    journal.take(call.request.events.into_iter().map(envelope).collect()).await?;
+    Ok(Done)
 }
 
 /// The entries that the caller may see and asked for, newest first.

@@ -95,6 +95,12 @@ impl Identity {
         self.life.renew_at()
     }
 
+    /// The common name of its subject.
+    pub fn name(&self) -> Option<String> {
+        let (_, leaf) = X509Certificate::from_der(self.chain.first()?).ok()?;
+        names::common_name(&leaf)
+    }
+
     /// The last moment at which it is valid.
     pub const fn until(&self) -> Timestamp {
         self.life.until

@@ -1,6 +1,8 @@
 //! The chassis through its public door: a real listener with a real certificate, and a real store.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod elsewhere;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

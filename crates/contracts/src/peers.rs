@@ -1,0 +1,199 @@
+//! Which service may call which, and for what: where services stand apart, each admits the peers named here alone.
+//!
+//! A peer is known by the name in its certificate. The operations that only services may call are declared here too.
+
+use aaa::{Fields, Group, In, Jwks, Operation, Revocation, Route, Scheme};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vocabulary::{EventId, Timestamp};
+
+use crate::{bank, identity, journal, monitor};
+
+/// The name of the pages' process, which holds no service of its own.
+pub const WEB: &str = "web";
+
+/// What a peer may call a service for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum What {
+    /// The operations that people use, on their token.
+    Offers,
+    /// Which keys sign tokens, and which tokens were revoked.
+    Trust,
+    /// Taking events.
+    Events,
+    /// How it does.
+    Health,
+}
+
+impl What {
+    /// What a path is about; each is about one thing.
+    pub fn of(path: &str) -> Self {
+        match path {
+            TRUST => Self::Trust,
+            EVENTS => Self::Events,
+            "/version" => Self::Health,
+            path if path.starts_with("/health/") => Self::Health,
+            _ => Self::Offers,
+        }
+    }
+}
+
+/// Who may call whom for what. What is not here is refused.
+pub const ALLOWED: &[(&str, &str, What)] = &[
+    (WEB, identity::SERVICE, What::Offers),
+    (WEB, bank::SERVICE, What::Offers),
+    (WEB, journal::SERVICE, What::Offers),
+    (WEB, monitor::SERVICE, What::Offers),
+    // The public is told whether the bank as a whole can serve.
+    (WEB, identity::SERVICE, What::Health),
+    (WEB, bank::SERVICE, What::Health),
+    (WEB, journal::SERVICE, What::Health),
+    (WEB, monitor::SERVICE, What::Health),
+    (monitor::SERVICE, identity::SERVICE, What::Health),
+    (monitor::SERVICE, bank::SERVICE, What::Health),
+    (monitor::SERVICE, journal::SERVICE, What::Health),
+    (monitor::SERVICE, monitor::SERVICE, What::Health),
+    // Whether somebody who is to be removed still has accounts.
+    (identity::SERVICE, bank::SERVICE, What::Offers),
+    (bank::SERVICE, identity::SERVICE, What::Trust),
+    (journal::SERVICE, identity::SERVICE, What::Trust),
+    (monitor::SERVICE, identity::SERVICE, What::Trust),
+    (identity::SERVICE, journal::SERVICE, What::Events),
+    (bank::SERVICE, journal::SERVICE, What::Events),
+];
+
+/// Whether `peer` may call `path` of `service`.
+pub fn may_call(peer: &str, service: &str, path: &str) -> bool {
+    is_allowed(peer, service, What::of(path))
+}
+
+/// Whose word counts about the client for whom it calls: the one that clients reach.
+pub fn speaks_for_clients(peer: &str) -> bool {
+    peer == WEB
+}
+
+/// The services that `peer` calls, each once: it needs to know where they are.
+pub fn called_by(peer: &str) -> Vec<&'static str> {
+    let mut called = Vec::new();
+    for (_, service, _) in ALLOWED.iter().filter(|(caller, _, _)| *caller == peer) {
+        if !called.contains(service) {
+            called.push(*service);
+        }
+    }
+    called
+}
+
+fn is_allowed(peer: &str, service: &str, what: What) -> bool {
+    ALLOWED.iter().any(|(caller, called, why)| *caller == peer && *called == service && *why == what)
+}
+
+/// The services that believe access tokens, by their certificate.
+pub struct Verifying;
+impl Group for Verifying {
+    const NAME: &'static str = "verifying service";
+}
+
+/// The services that tell events, by their certificate.
+pub struct Telling;
+impl Group for Telling {
+    const NAME: &'static str = "telling service";
+}
+
+/// The groups of a peer at `service`, from what it may call there.
+pub fn groups(peer: &str, service: &str) -> Vec<&'static str> {
+    let member = [(What::Trust, Verifying::NAME), (What::Events, Telling::NAME)];
+    member.into_iter().filter(|(what, _)| is_allowed(peer, service, *what)).map(|(_, name)| name).collect()
+}
+
+const TRUST: &str = "/inner/trust";
+const EVENTS: &str = "/inner/events";
+
+/// What a verifier has to know.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Trusted {
+    /// The keys that sign tokens.
+    pub keys: Jwks,
+    /// Tokens that end before their time.
+    pub revoked: Vec<Revocation>,
+}
+
+/// Which keys sign access tokens, and which tokens were revoked: asked again and again by every service.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct GetTrusted {}
+impl Operation for GetTrusted {
+    const ROUTE: Route = Route::get(identity::SERVICE, TRUST).accepts(&[Scheme::Certificate]);
+    type Policy = In<Verifying>;
+    type Reply = Trusted;
+}
+
+/// An event, as its source numbered it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// Identifies the event.
+    pub id: EventId,
+    /// Its number: 1, 2, 3…
+    pub seq: i64,
+    /// What it is about.
+    pub subject: String,
+    /// Its content, in JSON.
+    pub payload: String,
+    /// When it was told.
+    pub at: Timestamp,
+}
+
+/// Hands events to the journal, in order; the answer says that they are kept. The certificate says whose they are.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct TakeEvents {
+    /// The events, by number.
+    #[schemars(length(min = 1, max = 200))]
+    pub events: Vec<Told>,
+}
+
+impl TakeEvents {
+    /// Most bytes of payload in one call; an event alone may be larger.
+    pub const COMFORTABLE: usize = 1024 * 1024;
+}
+
+impl Operation for TakeEvents {
+    const ROUTE: Route =
+        Route::post(journal::SERVICE, EVENTS).accepts(&[Scheme::Certificate]).body_limit(8 * 1024 * 1024);
+    type Policy = In<Telling>;
+    type Reply = aaa::Done;
+
+    fn check(&self, faults: &mut aaa::Faults) {
+        if self.events.len() > 200 {
+            faults.add("events", "are more than 200: send the rest in another call");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_calls_what_the_table_does_not_name() {
+        assert!(may_call("web", "bank", "/api/accounts") && may_call("monitor", "bank", "/health/ready"));
+        assert!(may_call("bank", "journal", EVENTS) && may_call("journal", "identity", TRUST));
+        for (peer, service, path) in [
+            ("web", "journal", EVENTS),
+            ("web", "identity", TRUST),
+            ("monitor", "bank", "/api/accounts"),
+            ("journal", "bank", "/api/accounts"),
+            ("bank", "identity", "/api/auth/users"),
+            ("bank", "web", "/"),
+            ("monitor", "journal", EVENTS),
+            ("stranger", "bank", "/health/live"),
+            ("", "bank", "/health/live"),
+        ] {
+            assert!(!may_call(peer, service, path), "{peer} called {path} of {service}");
+        }
+    }
+
+    #[test]
+    fn each_service_knows_whom_it_calls() {
+        assert_eq!(called_by("identity"), ["bank", "journal"]);
+        assert_eq!(called_by("journal"), ["identity"]);
+        assert_eq!(called_by("web").len(), 4);
+    }
+}

@@ -23,6 +23,15 @@ pub(crate) enum Command {
         after_help = "Examples:\n  guichet up --demo\n  guichet up --data-dir /var/lib/guichet --listen 0.0.0.0:8443 --host bank.example.org"
     )]
     Up(Up),
+    /// Run one service of the bank in this process; the others run elsewhere
+    #[command(after_help = "\
+Every service of a bank that stands apart has its own process, database and certificate, and calls the others over TLS with
+both sides proven. Their order of starting does not matter. Each needs to know where those are that it calls:
+  guichet serve bank --config /etc/guichet/bank.toml")]
+    Serve(Serve),
+    /// The settings of one service's process, before it starts
+    #[command(subcommand)]
+    Config(Config),
     /// List every operation and who may call it
     Routes {
         /// As JSON
@@ -97,6 +106,9 @@ pub(crate) struct Up {
     /// How many reverse proxies of your own stand before the bank and append to X-Forwarded-For [default: 0]
     #[arg(long, value_name = "NUMBER", env = "GUICHET_PROXIES")]
     pub(crate) proxies: Option<u8>,
+    /// Run every service as a process of its own on this machine, with PostgreSQL and certificates between them
+    #[arg(long, conflicts_with = "database")]
+    pub(crate) apart: bool,
     /// Print one line of JSON on stdout once it serves: its address, its CA, and who can sign in
     #[arg(long)]
     pub(crate) json: bool,
@@ -188,4 +200,63 @@ pub(crate) enum RoleName {
     Member,
     Agent,
     Superuser,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) node: NodeArguments,
+    /// Stop when standard input ends: for a parent that may die
+    #[arg(long, hide = true)]
+    pub(crate) attached: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Config {
+    /// Say whether a service could start with these settings, and what is wrong if not
+    Check(NodeArguments),
+    /// Show every setting as it takes effect
+    Show(NodeArguments),
+}
+
+/// Settings of one service's process: flags over environment over file over defaults.
+#[derive(Args, Clone)]
+pub(crate) struct NodeArguments {
+    /// Which service
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: ServiceName,
+    /// A TOML file with the settings below, the other services under [peers], and the bank's name and codes under [bank]
+    #[arg(long, value_name = "FILE", env = "GUICHET_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the service keeps what is its own [default: guichet-SERVICE]
+    #[arg(long, value_name = "DIR", env = "GUICHET_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Its database on PostgreSQL; without it, an SQLite file in its directory
+    #[arg(long, value_name = "URL", env = "GUICHET_DATABASE")]
+    pub(crate) database: Option<String>,
+    /// Where it listens
+    #[arg(long, value_name = "ADDRESS:PORT", env = "GUICHET_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The folder with ca.pem, SERVICE.pem and SERVICE-key.pem, for web also https.pem and https-key.pem
+    /// [default: tls in its own directory]
+    #[arg(long, value_name = "DIR", env = "GUICHET_CERTIFICATES")]
+    pub(crate) certificates: Option<PathBuf>,
+    /// The address that browsers use for the bank (web and identity)
+    #[arg(long, value_name = "URL", env = "GUICHET_ORIGIN")]
+    pub(crate) origin: Option<String>,
+    /// How many reverse proxies of your own stand before the bank and append to X-Forwarded-For (web) [default: 0]
+    #[arg(long, value_name = "NUMBER", env = "GUICHET_PROXIES")]
+    pub(crate) proxies: Option<u8>,
+    /// Where another service is; given twice for one service, these are two instances of it
+    #[arg(long, value_name = "SERVICE=URL", env = "GUICHET_PEERS", value_delimiter = ',')]
+    pub(crate) peer: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum ServiceName {
+    Identity,
+    Bank,
+    Journal,
+    Monitor,
+    Web,
 }

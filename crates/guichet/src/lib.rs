@@ -3,6 +3,7 @@
 //! A library only so that tests can build a whole bank in their own process.
 #![warn(missing_docs)]
 
+mod apart;
 mod certificates;
 mod cli;
 mod data_dir;
@@ -11,7 +12,13 @@ mod failure;
 mod house;
 mod import;
 mod keys;
+mod node;
+mod origin;
+mod postgres;
+mod rooms;
+mod serve;
 mod settings;
+mod telling;
 mod up;
 mod users;
 mod why;
@@ -22,12 +29,15 @@ pub use failure::Failure;
 pub use house::{House, Plan, openapi, operations, signing_key};
 pub use settings::{Databases, Settings};
 
-use cli::{Cli, Command, Keys, Users};
+use cli::{Cli, Command, Config, Keys, Users};
 
 /// Runs the command line of this process.
 pub async fn run() -> Result<(), Failure> {
     match Cli::parse().command {
         Command::Up(arguments) => up::run(arguments).await,
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Config(Config::Check(arguments)) => node::check(&arguments),
+        Command::Config(Config::Show(arguments)) => node::show(&arguments),
         Command::Routes { json: false } => say(&aaa::table(&operations())),
         Command::Routes { json: true } => say_json(&operations()),
         Command::Openapi => say_json(&openapi()),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bank::BankConfig;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use store::Database;
 use vocabulary::{Bic, Currency};
 
@@ -25,14 +26,29 @@ struct File {
     bank: BankFile,
 }
 
+/// Which bank it is, as it is written.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-struct BankFile {
+pub(crate) struct BankFile {
     name: Option<String>,
     bank_code: Option<String>,
     branch_code: Option<String>,
     bic: Option<Bic>,
     currencies: Option<Vec<Currency>>,
+}
+
+impl BankFile {
+    /// With the example's particulars where none are written.
+    pub(crate) fn complete(self) -> Result<BankConfig, Failure> {
+        let usual = BankConfig::example().map_err(|error| Failure::Settings(error.to_string()))?;
+        Ok(BankConfig {
+            name: self.name.unwrap_or(usual.name),
+            bank_code: self.bank_code.unwrap_or(usual.bank_code),
+            branch_code: self.branch_code.unwrap_or(usual.branch_code),
+            bic: self.bic.unwrap_or(usual.bic),
+            currencies: self.currencies.unwrap_or(usual.currencies),
+        })
+    }
 }
 
 /// Everything set.
@@ -83,7 +99,7 @@ impl Settings {
     }
 
     pub(crate) fn of_place(place: &Place) -> Result<Self, Failure> {
-        let file = place.config.as_deref().map(read).transpose()?.unwrap_or_default();
+        let file = place.config.as_deref().map(read::<File>).transpose()?.unwrap_or_default();
         let data_dir = place.data_dir.clone().or(file.data_dir).unwrap_or_else(|| "guichet-data".into());
         let data_dir = std::path::absolute(&data_dir).map_err(|error| Failure::file("use", &data_dir, &error))?;
         let databases = match place.database.clone().or(file.database) {
@@ -95,14 +111,7 @@ impl Settings {
             }
             None => Databases::Directory(data_dir.clone()),
         };
-        let usual = BankConfig::example().map_err(|error| Failure::Settings(error.to_string()))?;
-        let bank = BankConfig {
-            name: file.bank.name.unwrap_or(usual.name),
-            bank_code: file.bank.bank_code.unwrap_or(usual.bank_code),
-            branch_code: file.bank.branch_code.unwrap_or(usual.branch_code),
-            bic: file.bank.bic.unwrap_or(usual.bic),
-            currencies: file.bank.currencies.unwrap_or(usual.currencies),
-        };
+        let bank = file.bank.complete()?;
         Ok(Self {
             data_dir,
             databases,
@@ -114,7 +123,8 @@ impl Settings {
     }
 }
 
-fn read(path: &Path) -> Result<File, Failure> {
+/// A configuration file; a mistake in it is shown with its place.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::file("read the configuration", path, &error))?;
     toml::from_str(&text).map_err(|error| {
         Failure::Settings(format!(

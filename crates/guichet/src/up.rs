@@ -14,7 +14,7 @@ use vocabulary::{Chance, Clock};
 use crate::cli::Up;
 use crate::house::{House, Plan, signing_key};
 use crate::settings::Settings;
-use crate::{Failure, data_dir, demo, say};
+use crate::{Failure, apart, data_dir, demo, say};
 
 /// Somebody who can sign in from the start; told once.
 #[derive(Serialize)]
@@ -27,14 +27,17 @@ pub(crate) struct Greeted {
 
 /// What is told once the bank serves.
 #[derive(Serialize)]
-struct Welcome {
-    url: String,
-    ca: PathBuf,
-    data_dir: PathBuf,
-    people: Vec<Greeted>,
+pub(crate) struct Welcome {
+    pub(crate) url: String,
+    pub(crate) ca: PathBuf,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) people: Vec<Greeted>,
 }
 
 pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
+    if arguments.apart {
+        return apart::run(arguments).await;
+    }
     let settings = Settings::of_up(&arguments)?;
     let shutdown = Shutdown::default();
     shutdown.on_signals()?;
@@ -60,11 +63,8 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     // Behind proxies clients use an address that only the proxies know.
     let origin = (settings.proxies == 0).then(|| url(&settings, listener.address()));
     let house = House::open(Plan { origin, ..plan(&settings, clock, chance) }).await?;
-    if people.is_empty()
-        && let Some((login, password)) = house.identity.ensure_first_superuser().await.map_err(Problem::from)?
-    {
-        let password = password.expose().to_owned();
-        people.push(Greeted { login: login.to_string(), password, role: "superuser", name: "Superuser".into() });
+    if people.is_empty() {
+        people.extend(first_superuser(&house).await?);
     }
     house.identity.at_origin(&url(&settings, listener.address()));
     house.begin(&shutdown).await;
@@ -75,18 +75,22 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         data_dir: settings.data_dir.clone(),
         people,
     };
-    if arguments.json {
-        let line = serde_json::to_string(&welcome).map_err(std::io::Error::other)?;
-        say(&format!("{line}\n"))?;
-    } else {
-        say(&in_words(&welcome, matches!(made, Created::New), arguments.demo, &authority))?;
-    }
+    welcome.tell(&arguments, matches!(made, Created::New), &authority)?;
     if demonstrated {
         demo::finished(&settings)?;
     }
     listener.serve(house.router.clone(), tls, shutdown).await;
     house.close().await;
     Ok(())
+}
+
+/// Whoever may come in first, if nobody was there before.
+pub(crate) async fn first_superuser(house: &House) -> Result<Option<Greeted>, Failure> {
+    let made = house.identity.ensure_first_superuser().await.map_err(Problem::from)?;
+    Ok(made.map(|(login, password)| {
+        let password = password.expose().to_owned();
+        Greeted { login: login.to_string(), password, role: "superuser", name: "Superuser".into() }
+    }))
 }
 
 pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
@@ -101,8 +105,20 @@ pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
     }
 }
 
+impl Welcome {
+    /// In words, or as the one line that programs read.
+    pub(crate) fn tell(&self, arguments: &Up, new_authority: bool, authority: &Authority) -> Result<(), Failure> {
+        if arguments.json {
+            let line = serde_json::to_string(self).map_err(std::io::Error::other)?;
+            say(&format!("{line}\n"))
+        } else {
+            say(&in_words(self, new_authority, arguments.demo, authority))
+        }
+    }
+}
+
 /// Every name under which a browser may reach this listener.
-fn names(settings: &Settings, listening: IpAddr) -> Vec<String> {
+pub(crate) fn names(settings: &Settings, listening: IpAddr) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     if !listening.is_unspecified() && !listening.is_loopback() {
         names.push(listening.to_string());
@@ -112,7 +128,7 @@ fn names(settings: &Settings, listening: IpAddr) -> Vec<String> {
     names
 }
 
-fn url(settings: &Settings, address: SocketAddr) -> String {
+pub(crate) fn url(settings: &Settings, address: SocketAddr) -> String {
     let host = match (settings.hosts.first(), address.ip()) {
         (Some(host), _) => host.clone(),
         (None, ip) if ip.is_loopback() || ip.is_unspecified() => "localhost".to_owned(),

@@ -9,7 +9,7 @@ use store::Store;
 use vocabulary::Clock;
 
 use crate::cli::Why;
-use crate::house::SERVICES_WITH_STORES;
+use crate::rooms::SERVICES_WITH_STORES;
 use crate::settings::{Databases, Settings};
 use crate::{Failure, say};
 
@@ -42,7 +42,7 @@ pub(crate) async fn explain(arguments: Why) -> Result<(), Failure> {
     if found.is_empty() {
         return Err(Failure::Settings(format!(
             "no decision is recorded under {trace_id}. Open reads are not recorded, and records are kept for {} days",
-            crate::house::AUDIT_KEPT.as_secs() / 86_400
+            crate::rooms::AUDIT_KEPT.as_secs() / 86_400
         )));
     }
     if arguments.json {

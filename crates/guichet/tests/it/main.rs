@@ -4,6 +4,7 @@
 //! Knows the API alone, and what the command line prints; only `matrix` looks into the tables, to say "nothing changed".
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod apart;
 mod attacks;
 mod bad_input;
 mod client;

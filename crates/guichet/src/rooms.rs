@@ -1,0 +1,307 @@
+//! Each service with its store, its record of decisions and its outbox: built the same way whether it shares a process
+//! with the others or has one of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aaa::{
+    Credentials, Directory, Gate, Hasher, Misconfigured, Module, People, Principal, Problem, Revocation, Throttle,
+    Verifier,
+};
+use bank::{Bank, BankConfig};
+use bus::{Bus, Relay};
+use chassis::{AuditLog, Shutdown};
+use contracts::events::AUTH_REVOKED;
+use contracts::peers;
+use futures_util::future::BoxFuture;
+use identity::{Identity, RefusedPasswords, SigningKey};
+use journal::Journal;
+use store::{Database, Migration, Store};
+use vocabulary::{Chance, Clock};
+
+use crate::Failure;
+
+/// How long decisions are kept.
+pub(crate) const AUDIT_KEPT: Duration = Duration::from_hours(90 * 24);
+/// The services that hold a database, and its tables.
+pub(crate) const SERVICES_WITH_STORES: [(&str, &[Migration]); 3] = [
+    (contracts::identity::SERVICE, identity::MIGRATIONS),
+    (contracts::bank::SERVICE, bank::MIGRATIONS),
+    (contracts::journal::SERVICE, journal::MIGRATIONS),
+];
+/// Beside the signing key, if the operator wants it: passwords that nobody may choose, one per line.
+const REFUSED_PASSWORDS: &str = "refused-passwords.txt";
+/// How long a verifier that hears nothing goes on believing tokens.
+pub(crate) const UNHEARD: Duration = Duration::from_mins(1);
+/// How often what ended by itself is cleaned up.
+const CLEANING: Duration = Duration::from_mins(1);
+/// How long a stop waits for the last events to reach the journal; what is left is told at the next start.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// What every service of one process shares.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    /// Reaches the services.
+    pub(crate) directory: Directory,
+    /// Carries events out of this process's outboxes.
+    pub(crate) bus: Bus,
+    /// Believes access tokens.
+    pub(crate) verifier: Verifier,
+    throttle: Throttle,
+    /// Reverse proxies of one's own in front of it.
+    proxies: u8,
+    /// The address that clients use, if it is known: proofs of possession must be made for it.
+    address: Option<String>,
+}
+
+impl Ground {
+    pub(crate) fn new(clock: Clock, chance: Chance, proxies: u8, address: Option<String>) -> Self {
+        Self {
+            directory: Directory::default(),
+            bus: Bus::in_process(),
+            verifier: Verifier::new(identity::ISSUER, identity::ISSUER, clock.clone()),
+            throttle: Throttle::new(clock.clone()),
+            clock,
+            chance,
+            proxies,
+            address,
+        }
+    }
+
+    /// Lets in who shows an access token.
+    pub(crate) fn gate(&self, audit: Arc<dyn aaa::Audit>) -> Gate {
+        let mut credentials = Credentials::new(identity::ISSUER).bearer(self.verifier.clone());
+        if let Some(address) = &self.address {
+            credentials = credentials.origin(address);
+        }
+        Gate::new(credentials, audit, self.clock.clone(), self.chance.clone())
+            .slowed_by(self.throttle.clone())
+            .behind(self.proxies)
+    }
+
+    /// Lets in services alone, by their certificates, and to no more than `contracts::peers` grants them at `service`.
+    pub(crate) fn inner_gate(&self, service: &'static str, audit: Arc<dyn aaa::Audit>) -> Gate {
+        let credentials = Credentials::new(identity::ISSUER).people(Peers { service }).certificate();
+        Gate::new(credentials, audit, self.clock.clone(), self.chance.clone())
+    }
+
+    async fn open(&self, database: &Database, migrations: &[Migration]) -> Result<Store, Failure> {
+        Ok(Store::open(database, migrations, self.clock.clone()).await?)
+    }
+
+    /// The verifier hears at once what this process's outbox tells.
+    pub(crate) fn hear_revocations(&self) {
+        let verifier = self.verifier.clone();
+        self.bus.subscribe(AUTH_REVOKED, "verifier", move |envelope| {
+            let verifier = verifier.clone();
+            async move {
+                let revocation: Revocation = serde_json::from_str(&envelope.payload)?;
+                verifier.revoke(&revocation);
+                Ok(())
+            }
+        });
+    }
+}
+
+/// The services of the bank as callers of `service`.
+struct Peers {
+    service: &'static str,
+}
+
+impl People for Peers {
+    fn sign_in<'a>(&'a self, _: &'a str, _: aaa::Password) -> BoxFuture<'a, Result<Option<Principal>, Problem>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn known<'a>(&'a self, login: &'a str) -> BoxFuture<'a, Result<Option<Principal>, Problem>> {
+        let groups = peers::groups(login, self.service);
+        let known = (!groups.is_empty()).then(|| Principal::named(login, groups));
+        Box::pin(std::future::ready(Ok(known)))
+    }
+}
+
+/// One service, and what it stands on.
+#[derive(Clone)]
+pub(crate) struct Room<S> {
+    pub(crate) name: &'static str,
+    pub(crate) service: S,
+    pub(crate) store: Store,
+    pub(crate) audit: AuditLog,
+    pub(crate) relay: Option<Arc<Relay>>,
+}
+
+impl<S> Room<S> {
+    fn new(name: &'static str, service: S, store: Store, chance: &Chance) -> Self {
+        let audit = AuditLog::start(store.clone(), chance.clone());
+        Self { name, service, store, audit, relay: None }
+    }
+
+    fn told_by(self, relay: Arc<Relay>) -> Self {
+        Self { relay: Some(relay), ..self }
+    }
+
+    /// Where its decisions are noted.
+    pub(crate) fn audit(&self) -> Arc<dyn aaa::Audit> {
+        Arc::new(self.audit.clone())
+    }
+
+    /// Waits until everything told so far stands in the journal and every decision in the record.
+    pub(crate) async fn settle(&self) {
+        if let Some(relay) = &self.relay
+            && !relay.flushed(LAST_WORDS).await
+        {
+            tracing::warn!("some events have not reached the journal yet; they are told at the next start");
+        }
+        self.audit.flush().await;
+    }
+
+    async fn forget_old_decisions(&self) {
+        let store = &self.store;
+        if let Err(error) = store.forget_audit(store.clock().now().minus(AUDIT_KEPT)).await {
+            tracing::warn!(%error, service = self.name, "old audit records could not be forgotten");
+        }
+    }
+}
+
+/// Passwords hashed at a time: each takes 19 MiB and a core. Half the cores, so that a flood of sign-ins leaves the other
+/// half to everybody who signed in already.
+fn hashes_at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
+}
+
+/// What this service tells is carried to everybody who has subscribed to the bus by now.
+fn relay(ground: &Ground, source: &'static str, store: &Store) -> Arc<Relay> {
+    Arc::new(Relay::start(store.clone(), source, ground.bus.clone()))
+}
+
+/// Identity; the verifier of this process believes it from now on.
+pub(crate) async fn identity(ground: &Ground, database: &Database, key: &Path) -> Result<Room<Identity>, Failure> {
+    const NAME: &str = contracts::identity::SERVICE;
+    let Ground { clock, chance, directory, verifier, .. } = ground;
+    let store = ground.open(database, identity::MIGRATIONS).await?;
+    let list = key.with_file_name(REFUSED_PASSWORDS);
+    let refused = RefusedPasswords::open(&list)
+        .map_err(|error| Failure::file("read the passwords to refuse from", &list, &error))?;
+    let key = SigningKey::open_or_create(key, clock, chance).map_err(|error| Failure::Settings(error.to_string()))?;
+    let hasher = Hasher::new(hashes_at_once(), chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
+    let relay = relay(ground, NAME, &store);
+    let service = Identity::new(store.clone(), &key, hasher, directory.clone(), chance.clone(), delivered(&relay))
+        .map_err(Problem::from)?
+        .refusing(refused);
+    verifier.trust(&service.jwks());
+    for revocation in service.recent_revocations().await.map_err(Problem::from)? {
+        verifier.revoke(&revocation);
+    }
+    Ok(Room::new(NAME, service, store, chance).told_by(relay))
+}
+
+/// Waits until what was told has reached every subscriber.
+fn delivered(relay: &Arc<Relay>) -> identity::Delivered {
+    let relay = Arc::clone(relay);
+    Arc::new(move |within| {
+        let relay = Arc::clone(&relay);
+        Box::pin(async move {
+            if !relay.flushed(within).await {
+                tracing::warn!("a revocation is late");
+            }
+        })
+    })
+}
+
+/// The bank.
+pub(crate) async fn bank(ground: &Ground, database: &Database, config: BankConfig) -> Result<Room<Bank>, Failure> {
+    const NAME: &str = contracts::bank::SERVICE;
+    let store = ground.open(database, bank::MIGRATIONS).await?;
+    let relay = relay(ground, NAME, &store);
+    let service = Bank::start(store.clone(), config, ground.chance.clone()).await.map_err(Problem::from)?;
+    Ok(Room::new(NAME, service, store, &ground.chance).told_by(relay))
+}
+
+/// The journal. It hears nothing by itself: subscribe it, or let others hand it their events.
+pub(crate) async fn journal(ground: &Ground, database: &Database) -> Result<Room<Journal>, Failure> {
+    let store = ground.open(database, journal::MIGRATIONS).await?;
+    Ok(Room::new(contracts::journal::SERVICE, Journal::new(store.clone()), store, &ground.chance))
+}
+
+impl Room<Identity> {
+    pub(crate) fn module(&self, ground: &Ground) -> Result<Module, Misconfigured> {
+        self.service.clone().module(ground.gate(self.audit()))
+    }
+
+    /// Cleans up from time to time, and makes the next signing key when it is due.
+    pub(crate) fn keep_clean(&self, verifier: &Verifier, shutdown: &Shutdown) {
+        let (room, verifier) = (self.clone(), verifier.clone());
+        rounds(CLEANING, shutdown, move || {
+            let (room, verifier) = (room.clone(), verifier.clone());
+            async move {
+                room.forget_old_decisions().await;
+                if let Err(error) = room.service.forget_ended().await {
+                    tracing::warn!(error = %Problem::from(error), "ended sessions could not be forgotten");
+                }
+                match room.service.rotate_key_if_due() {
+                    Ok(true) => verifier.trust(&room.service.jwks()),
+                    Ok(false) => {}
+                    Err(error) => tracing::warn!(%error, "the next signing key could not be made"),
+                }
+            }
+        });
+    }
+}
+
+impl Room<Bank> {
+    pub(crate) fn module(&self, ground: &Ground) -> Result<Module, Misconfigured> {
+        self.service.clone().module(ground.gate(self.audit()))
+    }
+
+    /// Cleans up from time to time, and ends requests that nobody decided in time.
+    pub(crate) fn keep_clean(&self, shutdown: &Shutdown) {
+        let room = self.clone();
+        rounds(CLEANING, shutdown, move || {
+            let room = room.clone();
+            async move {
+                if let Err(error) = room.service.expire_due().await {
+                    tracing::warn!(error = %Problem::from(error), "requests could not be expired");
+                }
+                room.forget_old_decisions().await;
+            }
+        });
+    }
+}
+
+impl Room<Journal> {
+    pub(crate) fn module(&self, ground: &Ground) -> Result<Module, Misconfigured> {
+        self.service.clone().module(ground.gate(self.audit()))
+    }
+
+    /// Cleans up from time to time.
+    pub(crate) fn keep_clean(&self, shutdown: &Shutdown) {
+        let room = self.clone();
+        rounds(CLEANING, shutdown, move || {
+            let room = room.clone();
+            async move { room.forget_old_decisions().await }
+        });
+    }
+}
+
+/// Does `work` now and after each `period`, until `shutdown`.
+pub(crate) fn rounds<F, Fut>(period: Duration, shutdown: &Shutdown, work: F)
+where
+    F: Fn() -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        let mut rounds = tokio::time::interval(period);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.begun() => return,
+                _ = rounds.tick() => {}
+            }
+            work().await;
+        }
+    });
+}

@@ -1,0 +1,346 @@
+//! `guichet serve`: one service in this process, the others elsewhere.
+//!
+//! It starts whatever else runs or not: it listens at once, waits for what it needs, and says meanwhile for what. What
+//! it is made of is what `guichet up` is made of; only the ways between differ.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aaa::{Caller, Directory, Jwks, Problem, Transport, Verifier};
+use axum::Router;
+use chassis::{Listener, Lobby, Ready, Rules, Shutdown};
+use contracts::peers::{self, GetTrusted};
+use futures_util::future::BoxFuture;
+use monitor::Monitor;
+use pki::{Identity, Link, PkiError, Trust};
+use rustls::{ClientConfig, ServerConfig};
+use tokio::sync::Mutex;
+use vocabulary::{Chance, Clock};
+use web::Web;
+
+use crate::cli::{Serve, ServiceName};
+use crate::house::{SERVICES, hear_from_identity, operations, signing_key};
+use crate::node::Node;
+use crate::rooms::{self, Ground, rounds};
+use crate::telling::tell_journal;
+use crate::{Failure, data_dir, origin};
+
+/// How often identity is asked which keys sign and what was revoked.
+const ASKING: Duration = Duration::from_secs(1);
+/// Longest wait for that answer.
+const ANSWERING: Duration = Duration::from_secs(3);
+/// Longest that the pages' process waits for the others, and how often it looks.
+const OPENING: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(100);
+/// The wait before a database is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+pub(crate) async fn run(arguments: Serve) -> Result<(), Failure> {
+    let node = Node::of(&arguments.node)?;
+    let shutdown = Shutdown::default();
+    shutdown.on_signals()?;
+    if arguments.attached {
+        stop_with_parent(&shutdown);
+    }
+    let _lock = data_dir::take(&node.data_dir)?;
+    let keys = Keys::open(&node)?;
+    let listener = Listener::bind(node.listen).await?;
+    tracing::info!(service = node.service.name(), address = %listener.address(), "listens");
+
+    let lobby = Lobby::waiting_for("its parts");
+    keys.keep_fresh(&shutdown);
+    let tls = keys.listening()?;
+    let router = if node.service == ServiceName::Web {
+        lobby.router()
+    } else {
+        let rules =
+            Rules { service: node.service.name(), admits: peers::may_call, believes: peers::speaks_for_clients };
+        chassis::behind_door(lobby.router(), rules)
+    };
+    let serving = tokio::spawn(listener.serve(router, Arc::new(tls), shutdown.clone()));
+    let opening = Opening { node, keys, lobby: lobby.clone(), shutdown: shutdown.clone() };
+    let opened = tokio::select! {
+        opened = opening.open() => Some(opened),
+        () = shutdown.begun() => None,
+    };
+    let close = match opened {
+        Some(Ok((router, close))) => {
+            lobby.open(router);
+            tracing::info!("serves");
+            Some(close)
+        }
+        Some(Err(failure)) => return Err(failure),
+        None => None,
+    };
+    if serving.await.is_err() {
+        return Err(Failure::Refused("the listener broke down: see the log".into()));
+    }
+    if let Some(close) = close {
+        close.await;
+    }
+    Ok(())
+}
+
+/// A parent that dies, in whatever way, closes its end of our standard input.
+fn stop_with_parent(shutdown: &Shutdown) {
+    let shutdown = shutdown.clone();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        shutdown.begin();
+    });
+}
+
+/// The certificates of this process's links, taken up anew while it runs.
+#[derive(Clone)]
+pub(crate) struct Keys {
+    folder: PathBuf,
+    service: ServiceName,
+    /// Between services.
+    inner: Link,
+    /// For browsers, at the pages' process alone.
+    public: Option<Link>,
+}
+
+/// How often certificates and revocation lists are read again.
+const READING: Duration = Duration::from_secs(10);
+/// The public's certificate: it names the bank, not the process.
+const HTTPS: &str = "https";
+
+impl Keys {
+    /// From the node's folder.
+    pub(crate) fn open(node: &Node) -> Result<Self, Failure> {
+        let (folder, service, clock) = (node.certificates.clone(), node.service, Clock::system());
+        let trust = trust_of(&folder)?;
+        let inner = Link::new(identity_of(&folder, service.name())?, trust.clone(), &clock)?;
+        let public = match service {
+            ServiceName::Web => Some(Link::new(Identity::open(&folder, HTTPS)?, trust, &clock)?),
+            _ => None,
+        };
+        Ok(Self { folder, service, inner, public })
+    }
+
+    /// What the listener shows, and asks of those who connect.
+    fn listening(&self) -> Result<ServerConfig, PkiError> {
+        self.public.as_ref().map_or_else(|| self.inner.server_config(), Link::public_config)
+    }
+
+    /// What is shown to the services that this one calls.
+    fn calling(&self) -> Result<ClientConfig, PkiError> {
+        self.inner.client_config()
+    }
+
+    /// Takes up what was renewed or revoked. What cannot be read now changes nothing: the last good ones stay.
+    fn keep_fresh(&self, shutdown: &Shutdown) {
+        let keys = self.clone();
+        rounds(READING, shutdown, move || {
+            let keys = keys.clone();
+            async move {
+                if let Err(failure) = keys.read_again() {
+                    tracing::error!(%failure, "the certificates cannot be read again; the ones read before stay in use");
+                }
+            }
+        });
+    }
+
+    fn read_again(&self) -> Result<(), Failure> {
+        self.inner.replace_trust(trust_of(&self.folder)?)?;
+        self.inner.replace_identity(identity_of(&self.folder, self.service.name())?)?;
+        if let Some(public) = &self.public {
+            public.replace_identity(Identity::open(&self.folder, HTTPS)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The authority in `ca.pem`, with its list of what it took back where there is one.
+fn trust_of(folder: &Path) -> Result<Trust, Failure> {
+    let ca = folder.join("ca.pem");
+    let text = std::fs::read_to_string(&ca)
+        .map_err(|error| Failure::file("read the certificate of the bank's authority,", &ca, &error))?;
+    let list = folder.join("crl.pem");
+    let trust = Trust::of(&text)?;
+    match std::fs::read_to_string(&list) {
+        Ok(text) => Ok(trust.with_lists(&text)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(trust),
+        Err(error) => Err(Failure::file("read the list of revoked certificates,", &list, &error)),
+    }
+}
+
+/// The certificate of a service, which has to name it: others know it by that name.
+fn identity_of(folder: &Path, service: &str) -> Result<Identity, Failure> {
+    let identity = Identity::open(folder, service)?;
+    match identity.name() {
+        Some(name) if name == service => Ok(identity),
+        other => Err(Failure::Settings(format!(
+            "the certificate {} is not that of {service}: its common name is {}",
+            folder.join(format!("{service}.pem")).display(),
+            other.unwrap_or_else(|| "missing".into())
+        ))),
+    }
+}
+
+/// What a service does last.
+type Close = BoxFuture<'static, ()>;
+
+/// A service being opened.
+struct Opening {
+    node: Node,
+    keys: Keys,
+    lobby: Lobby,
+    shutdown: Shutdown,
+}
+
+impl Opening {
+    async fn open(self) -> Result<(Router, Close), Failure> {
+        // Clients are behind the pages' process; its own proxies concern nobody else.
+        let ground = Ground::new(Clock::system(), Chance::system(), 0, self.node.origin.clone());
+        let ways = self.ways(&ground.directory)?;
+        match self.node.service {
+            ServiceName::Identity => self.identity(&ground).await,
+            ServiceName::Bank => self.bank(&ground).await,
+            ServiceName::Journal => self.journal(&ground).await,
+            ServiceName::Monitor => self.monitor(&ground).await,
+            ServiceName::Web => self.web(&ground, &ways).await,
+        }
+    }
+
+    /// The ways to those that this service calls.
+    fn ways(&self, directory: &Directory) -> Result<Vec<(&'static str, Transport)>, Failure> {
+        let mut ways = Vec::new();
+        for (service, addresses) in &self.node.peers {
+            let way = chassis::elsewhere(service, addresses, self.keys.calling()?, Chance::system())
+                .map_err(|error| Failure::Settings(error.to_string()))?;
+            directory.set(service, way.clone());
+            ways.push((*service, way));
+        }
+        Ok(ways)
+    }
+
+    async fn identity(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+        let (database, key) = (self.node.database()?, signing_key(&self.node.data_dir));
+        tell_journal(&ground.bus, &ground.directory);
+        ground.hear_revocations();
+        let room = self.patiently(async || rooms::identity(ground, &database, &key).await).await?;
+        if let Some(origin) = &self.node.origin {
+            room.service.at_origin(origin);
+        }
+        hear_from_identity(&room.service, &ground.verifier, &self.shutdown);
+        room.keep_clean(&ground.verifier, &self.shutdown);
+        let inner = room.service.clone().inner(ground.inner_gate(room.name, room.audit()))?;
+        let router = room.module(ground)?.and(inner).router;
+        Ok((router, Box::pin(async move { room.settle().await })))
+    }
+
+    async fn bank(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+        let database = self.node.database()?;
+        tell_journal(&ground.bus, &ground.directory);
+        let room = self.patiently(async || rooms::bank(ground, &database, self.node.bank.clone()).await).await?;
+        room.keep_clean(&self.shutdown);
+        self.follow_identity(ground).await;
+        let router = room.module(ground)?.router;
+        let close = async move {
+            room.service.stop().await;
+            room.settle().await;
+        };
+        Ok((router, Box::pin(close)))
+    }
+
+    async fn journal(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+        let database = self.node.database()?;
+        let room = self.patiently(async || rooms::journal(ground, &database).await).await?;
+        room.keep_clean(&self.shutdown);
+        self.follow_identity(ground).await;
+        let inner = room.service.clone().inner(ground.inner_gate(room.name, room.audit()))?;
+        let router = room.module(ground)?.and(inner).router;
+        Ok((router, Box::pin(async move { room.settle().await })))
+    }
+
+    async fn monitor(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+        let monitor = Monitor::new(ground.directory.clone(), ground.clock.clone(), SERVICES.to_vec());
+        let module = monitor.clone().module(ground.gate(Arc::new(())))?;
+        ground.directory.set(contracts::monitor::SERVICE, Transport::in_process(module.router.clone()));
+        monitor.check_now().await;
+        tokio::spawn(monitor.watch(self.shutdown.clone()));
+        self.follow_identity(ground).await;
+        Ok((module.router, Box::pin(std::future::ready(()))))
+    }
+
+    async fn web(&self, ground: &Ground, ways: &[(&'static str, Transport)]) -> Result<(Router, Close), Failure> {
+        let proxies = self.node.proxies;
+        let api = origin::carried(&operations(), ways, proxies);
+        let web = Web::new(ground.directory.clone(), ground.clock.clone(), ground.chance.clone()).behind(proxies);
+        let router = origin::origin(api, &ground.directory, ground.gate(Arc::new(())).behind(proxies), web)?;
+        // Nobody is shown a bank that is still being opened; one of which a part is missing for longer is shown all the same.
+        let _ = tokio::time::timeout(OPENING, self.until_all_serve(&ground.directory)).await;
+        Ok((router, Box::pin(std::future::ready(()))))
+    }
+
+    async fn until_all_serve(&self, directory: &Directory) {
+        for service in SERVICES {
+            self.lobby.now_for(service);
+            while directory.caller().at(service).within(ANSWERING).call(Ready {}).await.is_err() {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+
+    /// Opens a room as soon as its database can be reached; a fault that waiting does not mend ends it.
+    async fn patiently<T>(&self, open: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+        self.lobby.now_for("its database");
+        loop {
+            match open().await {
+                Err(failure) if may_pass(&failure) => {
+                    tracing::warn!(%failure, "waits for its database");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    /// Believes tokens as identity says, from the moment it first has; until then this waits.
+    async fn follow_identity(&self, ground: &Ground) {
+        self.lobby.now_for("identity");
+        let (verifier, caller) = (ground.verifier.clone(), ground.directory.caller().within(ANSWERING));
+        verifier.fails_closed_after(rooms::UNHEARD);
+        let mut known = Jwks::default();
+        while let Err(problem) = hear(&caller, &verifier, &mut known).await {
+            tracing::info!(%problem, "waits for identity");
+            tokio::time::sleep(LOOK).await;
+        }
+        let (known, caller) = (Arc::new(Mutex::new(known)), caller.clone());
+        rounds(ASKING, &self.shutdown, move || {
+            let (verifier, caller, known) = (verifier.clone(), caller.clone(), Arc::clone(&known));
+            async move {
+                if let Err(problem) = hear(&caller, &verifier, &mut *known.lock().await).await {
+                    tracing::warn!(%problem, "identity did not say whom to believe");
+                }
+            }
+        });
+    }
+}
+
+/// Asks identity once which keys sign and what was revoked.
+async fn hear(caller: &Caller, verifier: &Verifier, known: &mut Jwks) -> Result<(), Problem> {
+    let trusted = caller.call(GetTrusted {}).await?;
+    // Every change of keys makes the verifier forget whom it has looked at.
+    if *known != trusted.keys {
+        verifier.trust(&trusted.keys);
+        *known = trusted.keys;
+    }
+    for revocation in &trusted.revoked {
+        verifier.revoke(revocation);
+    }
+    verifier.heard();
+    Ok(())
+}
+
+/// Whether the same may succeed a moment later.
+fn may_pass(failure: &Failure) -> bool {
+    match failure {
+        Failure::Store(error) => error.is_passing(),
+        Failure::Refused(_) => true,
+        _ => false,
+    }
+}

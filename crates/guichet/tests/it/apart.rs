@@ -1,0 +1,238 @@
+//! The bank with each service in a process of its own, on PostgreSQL: what people see is the same; between the services
+//! nobody is let in who is not meant to be; and a process that dies is back before anybody minds.
+
+use std::fs::Permissions;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use aaa::Transport;
+use axum::body::Body;
+use http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use pki::Identity;
+use serde_json::{Value, json};
+use vocabulary::{Chance, Clock};
+
+use crate::client::Ask;
+use crate::people::{Somebody, account_of, approve, fund, hire, join, open_account, sign_in, text};
+use crate::process::{Running, Up, eventually, output};
+
+/// A bank apart, in a folder through which the user may pass who runs the database for root.
+fn start(home: &Path) -> Running {
+    std::fs::set_permissions(home, Permissions::from_mode(0o711)).unwrap();
+    Up::on(&home.join("bank")).with(&["--apart"]).start()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bank_apart_does_what_a_bank_does_and_outlives_its_processes() {
+    let home = tempfile::tempdir().unwrap();
+    let bank = start(home.path());
+    let scene = Scene::open(&bank).await;
+    scene.money_moves_and_the_journal_tells().await;
+    scene.strangers_and_wrong_peers_are_refused().await;
+    scene.what_is_revoked_is_refused_everywhere(&bank).await;
+    scene.a_killed_process_is_back_and_nothing_is_lost().await;
+    let folder = bank.line.data_dir.clone();
+    let serving = services(&folder);
+    assert_eq!(serving.len(), 5, "{serving:?}");
+    assert!(bank.terminate().success());
+    assert!(services(&folder).is_empty(), "{:?} still run", services(&folder));
+    // What was done stays.
+    let again = Up::on(&folder).with(&["--apart"]).start();
+    let member = sign_in(&again.client(), "mara", crate::people::PASSWORD).await;
+    assert_eq!(account_of(&member, &scene.from).await["booked"], "55.00");
+    // Killed, it takes its processes along: they hold the other end of a pipe of its.
+    again.kill();
+    eventually("every process stops when the one dies that started them", async || {
+        services(&folder).is_empty().then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn the_settings_of_a_process_are_checked_and_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("bank.toml");
+    std::fs::write(&file, "[peers]\nidentity = \"https://id:1\"\njournal = [\"https://a:1\", \"https://b:1\"]\n")
+        .unwrap();
+    let file = file.to_str().unwrap();
+    let shown = output(&["config", "show", "bank", "--config", file, "--listen", "127.0.0.1:7"]);
+    for line in ["listen = \"127.0.0.1:7\"", "journal = [\"https://a:1\", \"https://b:1\"]", "[bank]"] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    // What it shows is what it reads.
+    let again = home.path().join("again.toml");
+    std::fs::write(&again, &shown).unwrap();
+    assert_eq!(output(&["config", "show", "bank", "--config", again.to_str().unwrap()]), shown);
+    let checked = crate::process::guichet(&["config", "check", "bank", "--config", file]).output().unwrap();
+    let said = String::from_utf8(checked.stderr).unwrap();
+    assert!(!checked.status.success() && said.contains("bank-key.pem"), "{said}");
+}
+
+struct Scene {
+    folder: PathBuf,
+    agent: Somebody,
+    maker: Somebody,
+    from: Value,
+    to: Value,
+}
+
+impl Scene {
+    async fn open(bank: &Running) -> Self {
+        let first = bank.people("superuser").remove(0);
+        let superuser = sign_in(&bank.client(), &first.login, &first.password).await;
+        let agent = hire(&bank.client(), &superuser, "anton").await;
+        let maker = join(&bank.client(), &agent, "mara").await;
+        let from = open_account(&maker, &agent, "Daily").await;
+        let to = open_account(&maker, &agent, "Savings").await;
+        fund(&maker, &agent, &from, "100.00").await;
+        Self { folder: bank.line.data_dir.clone(), agent, maker, from, to }
+    }
+
+    async fn transfer(&self, amount: &str) -> Value {
+        let wish = json!({
+            "from": self.from["id"], "to": self.to["id"], "amount": amount, "currency": "EUR",
+            "reference": amount,
+        });
+        let request = self.maker.client.call(Ask::post("/api/transfers", &wish).once(format!("key-{amount}"))).await;
+        request.expect(201)
+    }
+
+    async fn told(&self, action: &str, trace: Option<&str>) {
+        eventually(action, async || {
+            let entries = self.maker.client.get(format!("/api/logs?action={action}")).await.expect(200);
+            let items = entries["items"].as_array()?.clone();
+            items.iter().any(|entry| trace.is_none_or(|trace| entry["trace_id"] == trace)).then_some(())
+        })
+        .await;
+    }
+
+    async fn money_moves_and_the_journal_tells(&self) {
+        let request = self.transfer("40.00").await;
+        let trace = "0af7651916cd43dd8448eb211c80319c";
+        let path = format!("/api/requests/{}/approve", text(&request["id"]));
+        let ask = Ask::post(path, &json!({})).header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+        self.agent.client.call(ask).await.expect(200);
+        assert_eq!(account_of(&self.maker, &self.from).await["booked"], "60.00");
+        self.told("TRANSFER_APPROVED", Some(trace)).await;
+    }
+
+    /// The way to `service`, as whom `own` shows a certificate of.
+    fn way(&self, own: Option<&str>, service: &str) -> Transport {
+        let own = own.map(|own| Identity::open(&self.folder.join(own).join("tls"), own).unwrap());
+        let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
+        let tls = pki::client_config(&ca, own.as_ref(), &Clock::system()).unwrap();
+        let address = format!("https://localhost:{}", self.port(service));
+        chassis::elsewhere(service, &[address], tls, Chance::system()).unwrap()
+    }
+
+    fn port(&self, service: &str) -> u16 {
+        let settings = std::fs::read_to_string(self.folder.join(service).join("node.toml")).unwrap();
+        let listen = settings.lines().find_map(|line| line.strip_prefix("listen = \"127.0.0.1:")).unwrap();
+        listen.trim_end_matches('"').parse().unwrap()
+    }
+
+    async fn strangers_and_wrong_peers_are_refused(&self) {
+        let telling = r#"{"events":[]}"#;
+        for (own, service, method, path, body, status, word) in [
+            ("journal", "bank", "GET", "/api/accounts", "", 403, "peer-refused"),
+            ("monitor", "bank", "GET", "/api/accounts", "", 403, "peer-refused"),
+            ("bank", "identity", "GET", "/api/auth/users", "", 403, "peer-refused"),
+            ("web", "journal", "POST", "/inner/events", telling, 403, "peer-refused"),
+            ("monitor", "journal", "POST", "/inner/events", telling, 403, "peer-refused"),
+            ("web", "identity", "GET", "/inner/trust", "", 403, "peer-refused"),
+            // A certificate lets a service in, and is nobody's sign-in.
+            ("web", "bank", "GET", "/api/accounts", "", 401, "unauthorized"),
+            ("monitor", "bank", "GET", "/health/ready", "", 200, "ok"),
+            ("bank", "identity", "GET", "/inner/trust", "", 200, "keys"),
+        ] {
+            let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+            let answer = self.way(Some(own), service).send(request.body(Body::from(body)).unwrap()).await.unwrap();
+            let (parts, body) = answer.into_parts();
+            let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+            let expected = StatusCode::from_u16(status).unwrap();
+            assert!(parts.status == expected && body.contains(word), "{own} called {path}: {} {body}", parts.status);
+        }
+        for service in ["identity", "bank", "journal", "monitor"] {
+            let request = || Request::get("/health/live").body(Body::empty()).unwrap();
+            let bare = self.way(None, service).send(request()).await;
+            assert!(bare.is_err(), "{service} answered one who showed no certificate");
+            // What stands at that address is not what is called.
+            let tls = Identity::open(&self.folder.join("web/tls"), "web").unwrap();
+            let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
+            let tls = pki::client_config(&ca, Some(&tls), &Clock::system()).unwrap();
+            let address = format!("https://localhost:{}", self.port(service));
+            let other = if service == "bank" { "identity" } else { "bank" };
+            let mistaken = chassis::elsewhere(other, &[address], tls, Chance::system()).unwrap().send(request()).await;
+            assert!(mistaken.is_err(), "{service} passed for {other}");
+            let mut plain = TcpStream::connect(("127.0.0.1", self.port(service))).unwrap();
+            plain.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            plain.write_all(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+            let mut said = Vec::new();
+            let _ = plain.read_to_end(&mut said);
+            assert!(!said.starts_with(b"HTTP"), "{service} speaks plainly");
+        }
+    }
+
+    async fn what_is_revoked_is_refused_everywhere(&self, bank: &Running) {
+        let other = sign_in(&bank.client(), &self.maker.login, crate::people::PASSWORD).await;
+        other.client.get("/api/accounts").await.expect(200);
+        other.client.post("/api/auth/logout", &json!({})).await;
+        eventually("the bank refuses the token", async || {
+            (other.client.get("/api/accounts").await.status == 401).then_some(())
+        })
+        .await;
+        self.maker.client.get("/api/accounts").await.expect(200);
+    }
+
+    async fn a_killed_process_is_back_and_nothing_is_lost(&self) {
+        for service in ["bank", "identity", "journal"] {
+            let before = process(&self.folder, service).unwrap();
+            assert!(Command::new("kill").args(["-KILL", &before]).status().unwrap().success());
+            // A key makes a call that may be repeated: whoever carries it tries again until the process is back.
+            let back = eventually(service, async || {
+                let now = process(&self.folder, service).filter(|now| *now != before)?;
+                let answer = self.maker.client.get("/api/accounts").await;
+                (answer.status == 200).then_some(now)
+            })
+            .await;
+            assert_ne!(back, before);
+            assert_eq!(account_of(&self.maker, &self.from).await["booked"], "60.00", "after {service} died");
+        }
+        // The journal dies, and is told afterwards what happened meanwhile.
+        let journal = process(&self.folder, "journal").unwrap();
+        assert!(Command::new("kill").args(["-KILL", &journal]).status().unwrap().success());
+        let request = self.transfer("5.00").await;
+        approve(&self.agent, &request).await;
+        assert_eq!(account_of(&self.maker, &self.from).await["booked"], "55.00");
+        eventually("the journal tells both transfers, each once", async || {
+            let entries = self.maker.client.get("/api/logs?action=TRANSFER_APPROVED").await;
+            let count = entries.body["items"].as_array()?.len();
+            assert!(count <= 2, "an event stands there twice");
+            (count == 2).then_some(())
+        })
+        .await;
+    }
+}
+
+/// The running services of the bank in `folder`.
+fn services(folder: &Path) -> Vec<String> {
+    ["identity", "bank", "journal", "monitor", "web"]
+        .into_iter()
+        .filter(|service| process(folder, service).is_some())
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+/// The process id of a service.
+fn process(folder: &Path, service: &str) -> Option<String> {
+    let file = folder.join(service).join("node.toml").display().to_string();
+    std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        let words = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;
+        words.split('\0').any(|word| word == file).then(|| entry.file_name().into_string().ok())?
+    })
+}

@@ -7,6 +7,7 @@ use aaa::{Call, Directory, Problem};
 use chassis::{GetTruths, GetVersion, Ready, Shutdown};
 use contracts::monitor::{GetStatus, Health, Status, Truth};
 use futures_util::future::{join, join_all};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use vocabulary::Clock;
 
@@ -30,6 +31,8 @@ struct Inner {
     clock: Clock,
     services: Vec<&'static str>,
     sight: RwLock<Sight>,
+    /// Somebody can serve who could not before: what they say of themselves is not known yet.
+    came_up: Notify,
 }
 
 impl Monitor {
@@ -37,7 +40,7 @@ impl Monitor {
     /// [`Monitor::watch`].
     pub fn new(directory: Directory, clock: Clock, services: Vec<&'static str>) -> Self {
         let sight = RwLock::new(Sight::new(&services, clock.now()));
-        Self(Arc::new(Inner { directory, clock, services, sight }))
+        Self(Arc::new(Inner { directory, clock, services, sight, came_up: Notify::new() }))
     }
 
     /// Asks again and again, until `shutdown`.
@@ -53,7 +56,10 @@ impl Monitor {
             let mut ticks = ticks(PARTICULARS_EVERY);
             loop {
                 self.ask_particulars().await;
-                ticks.tick().await;
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = self.0.came_up.notified() => {}
+                }
             }
         };
         let watching = async {
@@ -87,6 +93,7 @@ impl Monitor {
                 tracing::error!(service, %problem, "a service is down");
             } else {
                 tracing::info!(service, "a service is up");
+                self.0.came_up.notify_one();
             }
         }
     }

@@ -84,7 +84,8 @@ async fn a_peer_comes_in_by_the_rules_and_only_some_speak_for_clients() {
         believes: |peer| peer == "front",
     };
     let (address, _shutdown) = bed.back(behind_door(who(), rules)).await;
-    let (front, other) = (bed.way("front", "back", &[address.clone()]), bed.way("other", "back", &[address]));
+    let (front, other) =
+        (bed.way("front", "back", std::slice::from_ref(&address)), bed.way("other", "back", &[address]));
     let mut asked = request("GET", "/");
     asked.extensions_mut().insert(OnBehalf("192.0.2.7".into()));
     let heard = ask(&front, asked).await;
@@ -120,7 +121,8 @@ async fn an_instance_that_is_gone_or_cannot_serve_is_passed_over() {
     for _ in 0..20 {
         assert_eq!(ask(&way, request("GET", "/")).await.0, StatusCode::OK);
     }
-    let (status, said) = ask(&bed.way("front", "back", &[waiting.clone()]), request("GET", "/health/ready")).await;
+    let (status, said) =
+        ask(&bed.way("front", "back", std::slice::from_ref(&waiting)), request("GET", "/health/ready")).await;
     assert!(status == StatusCode::SERVICE_UNAVAILABLE && said.contains("waits for its database"), "{said}");
     let (status, _) = ask(&bed.way("front", "back", &[waiting]), request("GET", "/health/live")).await;
     assert_eq!(status, StatusCode::OK);

@@ -53,6 +53,15 @@ async fn a_bank_apart_does_what_a_bank_does_and_outlives_its_processes() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_of_any_bank_is_asked_of_one_apart() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(home.path(), Permissions::from_mode(0o711)).unwrap();
+    let bank = Up::on(&home.path().join("bank")).with(&["--apart", "--demo"]).start();
+    crate::newcomer::a_newcomer_uses_the_bank(&bank.line, "newcomer").await;
+    crate::outside::is_a_bank(crate::outside::reach(&bank.line), &bank.people("superuser")[0]).await;
+}
+
 #[test]
 fn the_settings_of_a_process_are_checked_and_shown() {
     let home = tempfile::tempdir().unwrap();

@@ -57,7 +57,7 @@ async fn the_demonstration_is_worth_looking_at(bank: &Running) {
     }
 }
 
-async fn a_newcomer_uses_the_bank(bank: &Line, login: &str) {
+pub(crate) async fn a_newcomer_uses_the_bank(bank: &Line, login: &str) {
     let anyone = bank.client();
     let agents = bank.people("agent");
     let anne = sign_in(&anyone, &agents[0].login, &agents[0].password).await;

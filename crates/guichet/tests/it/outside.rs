@@ -72,7 +72,7 @@ impl Found {
 }
 
 /// Whether every operation answers everybody and every broken credential as declared, and money goes where it was sent.
-async fn is_a_bank(transport: Transport, superuser: &Person) {
+pub(crate) async fn is_a_bank(transport: Transport, superuser: &Person) {
     let mut bank = Found::new(transport, superuser).await;
     let unique = Clock::system().now().micros() % 1_000_000_000;
     let [agent, member, other] = ["agent", "member", "other"].map(|role| format!("{role}-{unique}"));
@@ -112,7 +112,7 @@ async fn is_a_bank(transport: Transport, superuser: &Person) {
     assert!(wrong.is_empty(), "{} answers are not as declared:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn reach(line: &Line) -> Transport {
+pub(crate) fn reach(line: &Line) -> Transport {
     let ca = std::fs::read_to_string(&line.ca).unwrap();
     chassis::reach(&line.url, Some(&ca), &Clock::system()).unwrap()
 }

@@ -292,4 +292,7 @@ async fn every_truth_holds(anyone: &Client) {
         status["services"].as_array().unwrap().iter().flat_map(|it| it["truths"].as_array().unwrap()).collect();
     assert!(truths.iter().all(|truth| truth["holds"] == json!(true)), "{truths:?}");
     assert!(truths.iter().any(|truth| text(&truth["name"]).contains("zero")), "nobody says that entries sum to zero");
+    let page = anyone.call(Ask::new("GET", "/status").header("accept-language", "fr")).await.text;
+    let untranslated: Vec<_> = truths.iter().map(|truth| text(&truth["name"])).filter(|it| page.contains(it)).collect();
+    assert!(untranslated.is_empty(), "the French page says {untranslated:?}");
 }

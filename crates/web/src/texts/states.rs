@@ -231,6 +231,10 @@ impl T {
             }
             "every open account has a valid IBAN" => "chaque compte ouvert a un IBAN valable",
             "every session belongs to an active person" => "chaque session est celle d’une personne active",
+            "every personal token belongs to an active person" => {
+                "chaque jeton personnel est celui d’une personne active"
+            }
+            "nobody removed a second factor alone" => "personne n’a retiré seul un second facteur",
             "at least one superuser can sign in" => "un administrateur au moins peut se connecter",
             "no gap in any source" => "aucun événement ne manque",
             "every entry readable" => "chaque entrée est lisible",

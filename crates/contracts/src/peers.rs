@@ -62,9 +62,9 @@ pub const ALLOWED: &[(&str, &str, What)] = &[
     (bank::SERVICE, journal::SERVICE, What::Events),
 ];
 
-/// Whether `peer` may call `path` of `service`.
+/// Whether `peer` may call `path` of `service`. Whoever may call it for anything may ask whether it lives.
 pub fn may_call(peer: &str, service: &str, path: &str) -> bool {
-    is_allowed(peer, service, What::of(path))
+    is_allowed(peer, service, What::of(path)) || (path == LIVE && called_by(peer).contains(&service))
 }
 
 /// Whose word counts about the client for whom it calls: the one that clients reach.
@@ -105,6 +105,7 @@ pub fn groups(peer: &str, service: &str) -> Vec<&'static str> {
     member.into_iter().filter(|(what, _)| is_allowed(peer, service, *what)).map(|(_, name)| name).collect()
 }
 
+const LIVE: &str = "/health/live";
 const TRUST: &str = "/inner/trust";
 const EVENTS: &str = "/inner/events";
 
@@ -182,11 +183,22 @@ mod tests {
             ("journal", "bank", "/api/accounts"),
             ("bank", "identity", "/api/auth/users"),
             ("bank", "web", "/"),
+            ("bank", "web", LIVE),
+            ("monitor", "web", LIVE),
+            ("journal", "bank", LIVE),
+            ("bank", "journal", "/health/ready"),
             ("monitor", "journal", EVENTS),
             ("stranger", "bank", "/health/live"),
             ("", "bank", "/health/live"),
         ] {
             assert!(!may_call(peer, service, path), "{peer} called {path} of {service}");
+        }
+    }
+
+    #[test]
+    fn whoever_calls_a_service_may_ask_whether_it_lives() {
+        for (peer, service, _) in ALLOWED {
+            assert!(may_call(peer, service, LIVE), "{peer} may not ask whether {service} lives");
         }
     }
 

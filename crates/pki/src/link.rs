@@ -1,8 +1,9 @@
 //! A link whose certificate, authorities and revocation lists are replaced while it runs.
 //!
 //! Promises: every handshake begun after a replacement sees the new material, none sees half of it, and connections that
-//! stand are not touched. A configuration is made once and handed out once; client authentication cannot get lost by
-//! building it anew. Must not know: where material comes from, or when it is replaced.
+//! stand are not touched; whoever holds those sees by the generation that there is something new. A configuration is made
+//! once and handed out once; client authentication cannot get lost by building it anew. Must not know: where material
+//! comes from, or when it is replaced.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,6 +29,7 @@ struct Shared {
 }
 
 struct Material {
+    generation: u64,
     identity: Identity,
     trust: Trust,
     key: Arc<CertifiedKey>,
@@ -36,9 +38,10 @@ struct Material {
 }
 
 impl Material {
-    fn new(identity: Identity, trust: Trust) -> Result<Arc<Self>, PkiError> {
+    fn new(generation: u64, identity: Identity, trust: Trust) -> Result<Arc<Self>, PkiError> {
         let key = Arc::new(identity.certified_key()?);
-        Ok(Arc::new(Self { clients: trust.of_clients()?, servers: trust.of_servers()?, identity, trust, key }))
+        let (clients, servers) = (trust.of_clients()?, trust.of_servers()?);
+        Ok(Arc::new(Self { generation, identity, trust, key, clients, servers }))
     }
 }
 
@@ -51,7 +54,7 @@ impl fmt::Debug for Link {
 impl Link {
     /// With what it begins.
     pub fn new(identity: Identity, trust: Trust, clock: &Clock) -> Result<Self, PkiError> {
-        let material = RwLock::new(Material::new(identity, trust)?);
+        let material = RwLock::new(Material::new(0, identity, trust)?);
         Ok(Self(Arc::new(Shared { clock: clock.clone(), material })))
     }
 
@@ -72,12 +75,23 @@ impl Link {
 
     /// Shows another certificate from the next handshake on.
     pub fn replace_identity(&self, identity: Identity) -> Result<(), PkiError> {
-        self.replace(|old| Material::new(identity.clone(), old.trust.clone()))
+        self.replace(|old| (old.identity.chain != identity.chain).then(|| (identity, old.trust.clone())))
     }
 
     /// Believes others from the next handshake on.
     pub fn replace_trust(&self, trust: Trust) -> Result<(), PkiError> {
-        self.replace(|old| Material::new(old.identity.clone(), trust.clone()))
+        self.replace(|old| (!old.trust.is(&trust)).then(|| (old.identity.clone(), trust)))
+    }
+
+    /// Grows with every replacement by something else; the same again changes nothing. Connections that were made
+    /// under another generation should be looked at again.
+    pub fn generation(&self) -> u64 {
+        self.now().generation
+    }
+
+    /// The clock by which its certificates live.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     /// What it shows now.
@@ -107,9 +121,11 @@ impl Link {
         self.0.material.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn replace(&self, with: impl Fn(&Material) -> Result<Arc<Material>, PkiError>) -> Result<(), PkiError> {
+    fn replace(&self, with: impl FnOnce(&Material) -> Option<(Identity, Trust)>) -> Result<(), PkiError> {
         let mut material = self.0.material.write().unwrap_or_else(PoisonError::into_inner);
-        *material = with(&material)?;
+        if let Some((identity, trust)) = with(&material) {
+            *material = Material::new(material.generation.saturating_add(1), identity, trust)?;
+        }
         Ok(())
     }
 }

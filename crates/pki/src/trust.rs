@@ -59,6 +59,11 @@ impl Trust {
         Ok(trust)
     }
 
+    /// Whether `other` believes the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.roots.roots == other.roots.roots && self.lists == other.lists
+    }
+
     /// Judges callers.
     pub(crate) fn of_clients(&self) -> Result<Arc<dyn ClientCertVerifier>, PkiError> {
         let mut builder = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider());

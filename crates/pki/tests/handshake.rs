@@ -364,6 +364,21 @@ fn replacing_an_identity_keeps_standing_connections_and_client_authentication() 
 }
 
 #[test]
+fn only_a_replacement_by_something_else_makes_a_new_generation() {
+    let mut linked = Linked::new();
+    let (before, identity) = (linked.client.generation(), linked.client.identity());
+    linked.client.replace_identity(identity).unwrap();
+    linked.tell();
+    assert_eq!(linked.client.generation(), before);
+    linked.revoke("bank");
+    linked.tell();
+    let told = linked.client.generation();
+    assert!(told > before);
+    linked.client.replace_identity(issue(&mut linked.folder, "web", &linked.clock)).unwrap();
+    assert!(linked.client.generation() > told);
+}
+
+#[test]
 fn a_list_out_of_date_or_of_another_authority_lets_nobody_in() {
     let mut linked = Linked::new();
     linked.shake().unwrap();

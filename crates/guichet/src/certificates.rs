@@ -30,7 +30,7 @@ pub(crate) fn run(command: Pki) -> Result<(), Failure> {
         Pki::Sign(arguments) => sign(arguments, &clock, &chance),
         Pki::Show(arguments) => show(&arguments, &clock),
         Pki::Verify(arguments) => verify(&arguments, &clock),
-        Pki::Revoke(arguments) => revoke(&arguments, &clock),
+        Pki::Revoke(arguments) => revoke(&arguments, &clock, &chance),
         Pki::Crl(arguments) => crl(&arguments, &clock),
         Pki::Renew(arguments) => renew(&arguments, &clock, &chance),
     }
@@ -216,16 +216,16 @@ fn verify(arguments: &Verify, clock: &Clock) -> Result<(), Failure> {
     say(&format!("{file} is believed.{unlooked}\n"))
 }
 
-fn revoke(arguments: &Revoke, clock: &Clock) -> Result<(), Failure> {
+fn revoke(arguments: &Revoke, clock: &Clock, chance: &Chance) -> Result<(), Failure> {
     let mut folder = Folder::open(&arguments.home.dir)?;
     let path = Path::new(&arguments.which);
     let reason = arguments.reason.into();
     let entry = if path.exists() {
-        folder.revoke_certificate(&text(path)?, reason, clock)?
+        folder.revoke_certificate(&text(path)?, reason, clock, chance)?
     } else if arguments.which.bytes().any(|c| c == b'/' || c == b'.') {
         return Err(Failure::file("read", path, &std::io::ErrorKind::NotFound.into()));
     } else {
-        folder.revoke(&arguments.which, reason, clock)?
+        folder.revoke(&arguments.which, reason, clock, chance)?
     };
     say(&format!(
         "{} ({}) is revoked. Whoever is to know it needs the new list: {}\n",

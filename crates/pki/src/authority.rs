@@ -268,6 +268,10 @@ impl Authority {
         self.life.until
     }
 
+    pub(crate) fn anchor(&self) -> &CertificateDer<'static> {
+        &self.anchor
+    }
+
     pub(crate) fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
@@ -301,6 +305,16 @@ impl Authority {
         self.certify(&asked.key, request, clock, chance)
     }
 
+    /// Refuses names outside the bounds of this authority.
+    pub(crate) fn may_name(&self, names: &[String]) -> Result<(), PkiError> {
+        match self.bounds.outside(names) {
+            None => Ok(()),
+            Some(outside) => Err(PkiError::Refused(format!(
+                "{outside} lies outside the names that this authority may sign; its certificate lists them"
+            ))),
+        }
+    }
+
     fn certify(
         &self,
         key: &impl PublicKeyData,
@@ -309,11 +323,7 @@ impl Authority {
         chance: &Chance,
     ) -> Result<String, PkiError> {
         let mut params = leaf_params(request)?;
-        if let Some(outside) = self.bounds.outside(&request.names) {
-            return Err(PkiError::Refused(format!(
-                "{outside} lies outside the names that this authority may sign; its certificate lists them"
-            )));
-        }
+        self.may_name(&request.names)?;
         let now = clock.now();
         // A short life must not begin half spent.
         let back = request.life.checked_div(20).map_or(BACKDATE, |part| part.min(BACKDATE));

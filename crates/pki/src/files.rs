@@ -74,6 +74,16 @@ pub fn create(path: &Path, text: &str, readers: Readers) -> Result<(), PkiError>
     put(path, text, readers, |file| file.persist_noclobber(path).map(|_| ()).map_err(|e| e.error))
 }
 
+/// Moves a file over another, for good, unless somebody else just did.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), PkiError> {
+    match std::fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {}
+        renamed => renamed.map_err(failed("replace", to))?,
+    }
+    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("replace", to))
+}
+
 fn put(
     path: &Path,
     text: &str,

@@ -10,7 +10,7 @@
 //! | `root-crl.pem` | the root's list of revoked intermediates | everyone |
 //! | `crl.pem` | the newest revocation lists, of intermediates and root | everyone |
 //!
-//! One process at a time works on it.
+//! One process at a time works on it; others wait for a moment.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -27,10 +27,13 @@ use crate::files::{self, Readers};
 use crate::index::{Index, RevokedIntermediate};
 use crate::lists::{self, Head};
 use crate::{
-    Authority, Bounds, Entry, Issued, Life, Passphrase, PkiError, PrivateKey, Reason, Request, Revoked, Root,
+    Authority, Bounds, Deed, Entry, Issued, Life, Passphrase, PkiError, PrivateKey, Reason, Request, Revoked, Root,
     SigningRequest, Usage, names,
 };
 
+/// How often and how long one waits for another process to be done with the folder.
+const TRIES: u32 = 200;
+const BETWEEN_TRIES: Duration = Duration::from_millis(25);
 const LIFE_OF_LIST: Duration = DAY.saturating_mul(7);
 const LONGEST_LIFE_OF_LIST: Duration = DAY.saturating_mul(366);
 
@@ -38,7 +41,7 @@ const LONGEST_LIFE_OF_LIST: Duration = DAY.saturating_mul(366);
 #[derive(Debug)]
 pub struct Folder {
     dir: PathBuf,
-    index: Index,
+    pub(crate) index: Index,
     _lock: File,
 }
 
@@ -151,7 +154,8 @@ impl Folder {
         chance: &Chance,
     ) -> Result<String, PkiError> {
         let signed = self.authority(clock)?.sign(asked, request, clock, chance)?;
-        self.note(&signed, request, clock)?;
+        self.remember(&signed, request, clock, chance)?;
+        self.write_index(clock)?;
         Ok(signed)
     }
 
@@ -177,15 +181,28 @@ impl Folder {
         }
         let request = entry.request();
         let issued = self.authority(clock)?.issue_for(&key.another()?, &request, clock, chance)?;
-        self.note(&issued.cert_pem, &request, clock)?;
+        self.remember(&issued.cert_pem, &request, clock, chance)?;
+        self.write_index(clock)?;
         Ok(issued)
     }
 
     /// Takes a certificate back, by its serial number in hexadecimal digits, and makes a new revocation list.
-    pub fn revoke(&mut self, serial: &str, reason: Reason, clock: &Clock) -> Result<Entry, PkiError> {
-        let serial = tidy_serial(serial)?;
+    pub fn revoke(&mut self, serial: &str, reason: Reason, clock: &Clock, chance: &Chance) -> Result<Entry, PkiError> {
+        let entry = self.take_back(&tidy_serial(serial)?, reason, clock, chance)?;
+        self.list(None, clock)?;
+        Ok(entry)
+    }
+
+    /// The same, without a new list yet.
+    pub(crate) fn take_back(
+        &mut self,
+        serial: &str,
+        reason: Reason,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Entry, PkiError> {
         let now = clock.now();
-        let entry = self.index.find(&serial).ok_or_else(|| {
+        let entry = self.index.find(serial).ok_or_else(|| {
             PkiError::Refused(format!("no certificate with the serial number {serial} was signed here"))
         })?;
         if let Some(before) = entry.revoked {
@@ -193,18 +210,25 @@ impl Folder {
         }
         entry.revoked = Some(Revoked { at: now, reason });
         let entry = entry.clone();
-        self.list(None, clock)?;
+        let why = serde_json::to_value(reason).ok().and_then(|why| why.as_str().map(str::to_owned)).unwrap_or_default();
+        self.record(Deed::Revoked, &entry.common_name, Some(serial), why, clock, chance);
         Ok(entry)
     }
 
     /// The same for a certificate at hand, in PEM: it has to come from here, even if the index forgot it.
-    pub fn revoke_certificate(&mut self, cert_pem: &str, reason: Reason, clock: &Clock) -> Result<Entry, PkiError> {
+    pub fn revoke_certificate(
+        &mut self,
+        cert_pem: &str,
+        reason: Reason,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Entry, PkiError> {
         let (serial, der) = serial_of(cert_pem)?;
         if self.index.find(&serial).is_none() {
             let entry = self.forgotten(&der, clock)?;
             self.index.issued.push(entry);
         }
-        self.revoke(&serial, reason, clock)
+        self.revoke(&serial, reason, clock, chance)
     }
 
     fn forgotten(&self, der: &CertificateDer<'_>, clock: &Clock) -> Result<Entry, PkiError> {
@@ -305,11 +329,26 @@ impl Folder {
         Ok(all)
     }
 
-    fn note(&mut self, cert_pem: &str, request: &Request, clock: &Clock) -> Result<(), PkiError> {
+    /// Takes note of what was signed; it counts once the index is written.
+    pub(crate) fn remember(
+        &mut self,
+        cert_pem: &str,
+        request: &Request,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<(), PkiError> {
         let (_, der) = serial_of(cert_pem)?;
         let (_, cert) = X509Certificate::from_der(&der)
             .map_err(|_| PkiError::Refused("the certificate cannot be decoded".into()))?;
-        self.index.issued.push(entry(&cert, Some(request)));
+        let entry = entry(&cert, Some(request));
+        let (name, serial) = (entry.common_name.clone(), entry.serial.clone());
+        let detail = format!("{} until {}", entry.names.join(", "), entry.until);
+        self.index.issued.push(entry);
+        self.record(Deed::Issued, &name, Some(&serial), detail, clock, chance);
+        Ok(())
+    }
+
+    pub(crate) fn write_index(&mut self, clock: &Clock) -> Result<(), PkiError> {
         self.index.write(&self.dir.join("index.json"), clock.now())
     }
 
@@ -336,14 +375,15 @@ fn take(dir: &Path) -> Result<File, PkiError> {
     let path = dir.join("lock");
     let failed = |source| PkiError::File { action: "lock", path: path.clone(), source };
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(PkiError::Refused(format!(
-            "another command is at work in {}: try again when it is done",
-            dir.display()
-        ))),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+    // Everybody who takes it is done in a moment; a passphrase is asked for before.
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
+    Err(PkiError::Refused(format!("another command is at work in {}: try again when it is done", dir.display())))
 }
 
 /// What is remembered of a certificate.

@@ -3,7 +3,7 @@
 //! Kept in files it looks after itself: what is damaged, foreign, out of date or asked differently is issued anew.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -50,10 +50,39 @@ impl Identity {
 
     /// The identity kept as `NAME.pem` and `NAME-key.pem` in `dir`, as it is. A key that others can read is refused.
     pub fn open(dir: &Path, name: &str) -> Result<Self, PkiError> {
+        // Somebody may be replacing both: then the second look finds the new pair.
+        Self::look(dir, name).or_else(|_| Self::look(dir, name))
+    }
+
+    fn look(dir: &Path, name: &str) -> Result<Self, PkiError> {
+        let (cert_path, key_path) = places(dir, name);
         let there = |path: &Path, readers| files::read(path, readers)?.ok_or_else(|| files::missing(path));
-        let cert = there(&dir.join(format!("{name}.pem")), Readers::Everyone)?;
-        let key = there(&dir.join(format!("{name}-key.pem")), Readers::Owner)?;
-        Self::from_pem(&cert, &key)
+        let cert = there(&cert_path, Readers::Everyone)?;
+        let found = there(&key_path, Readers::Owner).and_then(|key| Self::from_pem(&cert, &key));
+        let next = coming(&key_path);
+        match (found, files::read(&next, Readers::Owner)) {
+            // A renewal was cut off between certificate and key.
+            (Err(error), Ok(Some(key))) => match Self::from_pem(&cert, &key) {
+                Ok(identity) => {
+                    files::rename(&next, &key_path)?;
+                    Ok(identity)
+                }
+                Err(_) => Err(error),
+            },
+            (found, _) => found,
+        }
+    }
+
+    /// Keeps another certificate and its key there, as one step: whoever opens them finds the former pair or this one.
+    pub fn keep(dir: &Path, name: &str, cert_pem: &str, key_pem: &str) -> Result<Self, PkiError> {
+        let identity = Self::from_pem(cert_pem, key_pem)?;
+        files::make_folder(dir)?;
+        let (cert_path, key_path) = places(dir, name);
+        let next = coming(&key_path);
+        files::write(&next, key_pem, Readers::Owner)?;
+        files::write(&cert_path, cert_pem, Readers::Everyone)?;
+        files::rename(&next, &key_path)?;
+        Ok(identity)
     }
 
     /// The identity kept as `NAME.pem` and `NAME-key.pem` in `dir`; issued when it is not there, and issued anew when
@@ -68,7 +97,7 @@ impl Identity {
         chance: &Chance,
     ) -> Result<Self, PkiError> {
         files::make_folder(dir)?;
-        let (cert_path, key_path) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}-key.pem")));
+        let (cert_path, key_path) = places(dir, name);
         let key = files::read(&key_path, Readers::Owner)?;
         let cert = files::read(&cert_path, Readers::Everyone)?;
         if let (Some(cert), Some(key)) = (cert, key)
@@ -129,6 +158,16 @@ impl Identity {
             && names::of(&leaf).into_iter().collect::<BTreeSet<_>>()
                 == request.names.iter().map(|n| names::plain(n)).collect()
     }
+}
+
+/// Where an identity's certificate and key are.
+fn places(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+    (dir.join(format!("{name}.pem")), dir.join(format!("{name}-key.pem")))
+}
+
+/// Where the key lies for the moment in which the certificate before it is replaced.
+fn coming(key: &Path) -> PathBuf {
+    key.with_extension("pem.next")
 }
 
 fn usage_is(cert: &X509Certificate<'_>, request: &Request) -> bool {

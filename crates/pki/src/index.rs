@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
 
 use crate::files::{self, Readers};
+use crate::joining::{Event, Member, Ticket};
 use crate::{PkiError, Request, Usage};
 
 /// About 60,000 certificates.
@@ -102,6 +103,16 @@ pub(crate) struct Index {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) revoked_intermediates: Vec<RevokedIntermediate>,
     pub(crate) issued: Vec<Entry>,
+    /// Who has certificates over the network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) members: Vec<Member>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tickets: Vec<Ticket>,
+    /// What was not told to the journal yet, and the number of the newest event ever.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) events: Vec<Event>,
+    #[serde(default)]
+    pub(crate) last_event: i64,
 }
 
 impl Index {
@@ -113,6 +124,10 @@ impl Index {
             root_list_number: 0,
             revoked_intermediates: Vec::new(),
             issued: Vec::new(),
+            members: Vec::new(),
+            tickets: Vec::new(),
+            events: Vec::new(),
+            last_event: 0,
         }
     }
 

@@ -63,6 +63,12 @@ impl Link {
         tls::mutual(Arc::new(self.clone()), Arc::new(self.clone()), &self.0.clock)
     }
 
+    /// The same for a door at which some have no certificate yet: who shows one is checked as ever, who shows none is
+    /// let in as nobody. Whoever serves has to ask who is there.
+    pub fn inviting_config(&self) -> Result<ServerConfig, PkiError> {
+        tls::mutual(Arc::new(self.clone()), Arc::new(Inviting(self.clone())), &self.0.clock)
+    }
+
     /// The caller: TLS 1.3, no session resumed. `alpn_protocols` is empty; whoever speaks HTTP sets it.
     pub fn client_config(&self) -> Result<ClientConfig, PkiError> {
         tls::calling(Some(Arc::new(self.clone())), Arc::new(self.clone()), &self.0.clock)
@@ -180,6 +186,51 @@ impl ClientCertVerifier for Link {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.now().clients.supported_verify_schemes()
+    }
+}
+
+/// A link that lets in callers without a certificate too.
+#[derive(Debug)]
+struct Inviting(Link);
+
+impl ClientCertVerifier for Inviting {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.0.verify_client_cert(leaf, between, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        ClientCertVerifier::verify_tls12_signature(&self.0, message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        ClientCertVerifier::verify_tls13_signature(&self.0, message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        ClientCertVerifier::supported_verify_schemes(&self.0)
     }
 }
 

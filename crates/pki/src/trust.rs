@@ -40,6 +40,13 @@ impl Trust {
         Ok(Self { roots: Arc::new(roots), lists: None })
     }
 
+    /// One authority, by its certificate.
+    pub(crate) fn of_root(root: &CertificateDer<'_>) -> Result<Self, PkiError> {
+        let mut roots = RootCertStore::empty();
+        roots.add(root.clone().into_owned()).map_err(PkiError::tls("trust the authority"))?;
+        Ok(Self { roots: Arc::new(roots), lists: None })
+    }
+
     /// From now on a certificate is believed only if a list in `crl_pem` covers its issuer, has not ended, and does not
     /// name it, and so for those between it and the root: whoever keeps the lists away from us gains nothing. Replaces
     /// earlier lists.

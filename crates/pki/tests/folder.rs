@@ -115,7 +115,7 @@ fn openssl_believes_chain_and_list_of_every_algorithm() {
             assert!(good, "{algorithm:?}: {said}");
         }
         home.judge(&chain, |check| check.server_name = Some("localhost")).unwrap();
-        let entry = folder.revoke(&serial(&chain), Reason::KeyCompromise, &home.clock).unwrap();
+        let entry = folder.revoke(&serial(&chain), Reason::KeyCompromise, &home.clock, &Chance::system()).unwrap();
         assert_eq!(entry.serial, serial(&chain));
         let (good, said) = openssl(&[&["verify"][..], &rest, &[&leaf]].concat());
         assert!(!good && said.contains("revoked"), "{algorithm:?}: {said}");
@@ -264,7 +264,7 @@ fn verify_says_why_a_certificate_is_not_believed() {
     home.judge(&client, |check| check.client = true).unwrap();
     assert!(home.judge(&client, |check| check.server = true).is_err());
 
-    folder.revoke(&serial(&chain), Reason::default(), &home.clock).unwrap();
+    folder.revoke(&serial(&chain), Reason::default(), &home.clock, &Chance::system()).unwrap();
     assert_eq!(home.judge(&chain, |_| ()).unwrap_err(), "it, or an authority above it, was revoked");
     home.judge(&chain, |check| check.lists = None).unwrap();
     home.judge(&server, |_| ()).unwrap();
@@ -298,9 +298,10 @@ fn lists_are_numbered_upwards_and_keep_the_life_they_were_given() {
     assert_eq!(read(&home.read("crl.pem")), ("1".into(), HOUR * 24 * 7, 0));
     assert_eq!(read(&folder.list(Some(HOUR), &home.clock).unwrap()), ("2".into(), HOUR, 0));
     let chain = home.sign(&mut folder, &service(&["localhost"]));
-    folder.revoke(&serial(&chain), Reason::Superseded, &home.clock).unwrap();
+    folder.revoke(&serial(&chain), Reason::Superseded, &home.clock, &Chance::system()).unwrap();
     assert_eq!(read(&home.read("crl.pem")), ("3".into(), HOUR, 1), "revoking makes a list at once");
-    let said = folder.revoke(&serial(&chain), Reason::Superseded, &home.clock).unwrap_err().to_string();
+    let said =
+        folder.revoke(&serial(&chain), Reason::Superseded, &home.clock, &Chance::system()).unwrap_err().to_string();
     assert!(said.contains("revoked already"), "{said}");
     drop(folder);
     let mut folder = Folder::open(&home.dir.path().join("pki")).unwrap();
@@ -313,11 +314,16 @@ fn only_what_was_signed_here_is_revoked_and_a_lost_index_does_not_prevent_it() {
     let (home, mut folder) = Home::new(&[]);
     let (other, mut other_folder) = Home::new(&[]);
     let foreign = other.sign(&mut other_folder, &service(&["localhost"]));
-    let said = folder.revoke_certificate(&foreign, Reason::default(), &home.clock).unwrap_err().to_string();
+    let said =
+        folder.revoke_certificate(&foreign, Reason::default(), &home.clock, &Chance::system()).unwrap_err().to_string();
     assert!(said.contains("not signed here"), "{said}");
-    assert!(folder.revoke(&serial(&foreign), Reason::default(), &home.clock).is_err());
+    assert!(folder.revoke(&serial(&foreign), Reason::default(), &home.clock, &Chance::system()).is_err());
     assert!(
-        folder.revoke("no number", Reason::default(), &home.clock).unwrap_err().to_string().contains("hexadecimal")
+        folder
+            .revoke("no number", Reason::default(), &home.clock, &Chance::system())
+            .unwrap_err()
+            .to_string()
+            .contains("hexadecimal")
     );
 
     let chain = home.sign(&mut folder, &service(&["localhost"]));
@@ -325,7 +331,7 @@ fn only_what_was_signed_here_is_revoked_and_a_lost_index_does_not_prevent_it() {
     drop(folder);
     fs::write(index, other_index).unwrap();
     let mut folder = Folder::open(&home.dir.path().join("pki")).unwrap();
-    folder.revoke_certificate(&chain, Reason::default(), &home.clock).unwrap();
+    folder.revoke_certificate(&chain, Reason::default(), &home.clock, &Chance::system()).unwrap();
     assert_eq!(home.judge(&chain, |_| ()).unwrap_err(), "it, or an authority above it, was revoked");
 }
 
@@ -342,7 +348,7 @@ fn renewal_takes_a_new_key_for_the_same_names_and_is_refused_after_revocation() 
     assert_eq!(identity.until().since(home.clock.now()), HOUR);
     home.judge(&second.cert_pem, |check| check.server_name = Some("localhost")).unwrap();
     assert_eq!(folder.issued().last().map(|entry| entry.usage), Some(Usage::Both));
-    folder.revoke(&serial(&second.cert_pem), Reason::KeyCompromise, &home.clock).unwrap();
+    folder.revoke(&serial(&second.cert_pem), Reason::KeyCompromise, &home.clock, &Chance::system()).unwrap();
     let said = folder.renew(&second.cert_pem, &key, &home.clock, &Chance::system()).unwrap_err().to_string();
     assert!(said.contains("revoked"), "{said}");
 }
@@ -378,7 +384,7 @@ fn a_new_intermediate_leaves_the_certificates_of_the_former_good_and_revocable()
     let new = home.sign(&mut folder, &service(&["localhost"]));
     home.judge(&old, |_| ()).unwrap();
     home.judge(&new, |_| ()).unwrap();
-    folder.revoke_certificate(&old, Reason::default(), &home.clock).unwrap();
+    folder.revoke_certificate(&old, Reason::default(), &home.clock, &Chance::system()).unwrap();
     assert_eq!(home.judge(&old, |_| ()).unwrap_err(), "it, or an authority above it, was revoked");
     home.judge(&new, |_| ()).unwrap();
     let said = folder.sign(&Home::asks("bank", &[]).1, &service(&["a.example"]), &home.clock, &Chance::system());

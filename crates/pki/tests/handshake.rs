@@ -247,7 +247,7 @@ impl Linked {
     fn revoke(&mut self, common_name: &str) {
         let entry = self.folder.issued().iter().rfind(|one| one.common_name == common_name).unwrap();
         let serial = entry.serial.clone();
-        self.folder.revoke(&serial, Reason::KeyCompromise, &self.clock).unwrap();
+        self.folder.revoke(&serial, Reason::KeyCompromise, &self.clock, &Chance::system()).unwrap();
     }
 }
 

@@ -1,0 +1,417 @@
+//! How services get certificates over the network: members, and the tokens with which they begin.
+//!
+//! Promises: a token works once, for one service, for a while, and is kept as a hash; what a certificate says comes from
+//! the register of members, never from the request; using a token and noting what was signed is one change of the
+//! index; every step is noted for whoever keeps the journal. Must not know: sockets, or who carries the requests.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use vocabulary::{Chance, Clock, EventId, Timestamp};
+use zeroize::Zeroizing;
+
+use crate::authority::{DAY, check_names, subject};
+use crate::{Algorithm, Folder, Issued, PkiError, PrivateKey, Reason, Request, SigningRequest, Usage};
+
+/// Longest that a token may wait to be used.
+const LONGEST_WAIT: Duration = DAY.saturating_mul(7);
+/// Shortest and longest life of a member's certificate.
+const LIVES: (Duration, Duration) = (Duration::from_secs(20), DAY.saturating_mul(90));
+/// Used and ended tokens are remembered for so long, to say why they are refused.
+const REMEMBERED: Duration = DAY.saturating_mul(7);
+/// Tokens that wait, and events that nobody fetches: of more, the oldest are forgotten.
+const MOST: usize = 10_000;
+
+/// A service that gets its certificates over the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Its name: the common name of its certificate, and one at which it is called.
+    pub name: String,
+    /// Further DNS names and addresses in its certificate.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// The names of a second certificate, for browsers; none, no such certificate.
+    #[serde(default)]
+    pub https: Vec<String>,
+    /// How long its certificates live, in seconds.
+    pub life_seconds: u64,
+    /// When it was sent away: from then on it gets nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dismissed: Option<Timestamp>,
+}
+
+impl Member {
+    /// A service whose certificates live a day, under its own name alone.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), names: Vec::new(), https: Vec::new(), life_seconds: DAY.as_secs(), dismissed: None }
+    }
+
+    fn check(&self) -> Result<(), PkiError> {
+        subject(&self.name)?;
+        check_names(&self.own().names)?;
+        check_names(&self.https)?;
+        let life = Duration::from_secs(self.life_seconds);
+        if life < LIVES.0 || life > LIVES.1 {
+            return Err(PkiError::Refused("a service's certificate lives 20 seconds to 90 days".into()));
+        }
+        Ok(())
+    }
+
+    fn own(&self) -> Request {
+        let names = std::iter::once(&self.name).chain(&self.names).cloned().collect();
+        let life = Duration::from_secs(self.life_seconds);
+        Request { names, common_name: self.name.clone(), usage: Usage::Both, life }
+    }
+}
+
+/// A token as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ticket {
+    /// SHA-256 of the secret, in hexadecimal digits.
+    digest: String,
+    service: String,
+    until: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    used: Option<Timestamp>,
+}
+
+/// Something that the authority did or refused, for the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// 1, 2, 3…
+    pub seq: i64,
+    /// Identifies it.
+    pub id: EventId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub deed: Deed,
+    /// The common name it is about.
+    pub name: String,
+    /// The serial number of the certificate, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// Why, or for what names.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// See [`Event`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// A token was made.
+    Invited,
+    /// A certificate was signed.
+    Issued,
+    /// A certificate was taken back.
+    Revoked,
+    /// A service was sent away.
+    Dismissed,
+    /// A token was refused that is known: used before, late, or for another service.
+    Refused,
+}
+
+/// What whoever joins needs: the secret, the root's fingerprint, and where the authority answers.
+#[derive(Clone)]
+pub struct Token {
+    secret: Zeroizing<String>,
+    root: [u8; 32],
+    authority: String,
+}
+
+impl Token {
+    /// What proves that its holder was invited.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// The SHA-256 of the root's certificate: who answers has to come from it.
+    pub const fn root(&self) -> &[u8; 32] {
+        &self.root
+    }
+
+    /// Where the authority answers: `https://host:port`.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// As it is handed to whoever joins. A secret: for a file, a pipe or a person, never for a log.
+    pub fn expose(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("{}.{}@{}", self.secret.as_str(), hex::encode(self.root), self.authority))
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("authority", &self.authority).finish_non_exhaustive()
+    }
+}
+
+impl FromStr for Token {
+    type Err = PkiError;
+
+    fn from_str(text: &str) -> Result<Self, PkiError> {
+        let read = || {
+            let (secret, rest) = text.trim().split_once('.')?;
+            let (root, authority) = rest.split_once('@')?;
+            let whole = secret.len() == 64 && secret.bytes().all(|c| c.is_ascii_hexdigit()) && authority.len() < 300;
+            let root = hex::decode(root).ok()?.try_into().ok()?;
+            let plain = authority.starts_with("https://") && !authority.contains(char::is_whitespace);
+            (whole && plain).then(|| Self {
+                secret: Zeroizing::new(secret.to_ascii_lowercase()),
+                root,
+                authority: authority.into(),
+            })
+        };
+        read().ok_or_else(|| {
+            PkiError::Refused(
+                "this is no join token, or not the whole of it: copy what `guichet pki token` printed, from the first to the \
+                 last character"
+                    .into(),
+            )
+        })
+    }
+}
+
+/// The requests of a member: one for its own certificate, and one for browsers where it has such a one.
+#[derive(Debug)]
+pub struct Wish {
+    /// For the inner links.
+    pub own: SigningRequest,
+    /// For browsers.
+    pub https: Option<SigningRequest>,
+}
+
+/// The certificates for a [`Wish`], in PEM, each with those between it and the root.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// For the inner links.
+    pub own: String,
+    /// For browsers.
+    pub https: Option<String>,
+}
+
+impl Folder {
+    /// Registers `member`, or changes what is registered of it, and makes a token for it, good for `wait`. `authority` is
+    /// where the member will find this authority.
+    pub fn invite(
+        &mut self,
+        member: &Member,
+        authority: &str,
+        wait: Duration,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Token, PkiError> {
+        member.check()?;
+        if wait.is_zero() || wait > LONGEST_WAIT {
+            return Err(PkiError::Refused("a token waits at most seven days to be used".into()));
+        }
+        // Names outside the bounds are told now, not when the service joins.
+        self.authority(clock)?.may_name(&member.own().names)?;
+        self.authority(clock)?.may_name(&member.https)?;
+        let token = Token {
+            secret: Zeroizing::new(hex::encode(chance.bytes::<32>())),
+            root: Sha256::digest(self.authority(clock)?.anchor()).into(),
+            authority: authority.to_owned(),
+        };
+        let token: Token = token.expose().parse()?;
+        let now = clock.now();
+        self.index.members.retain(|one| one.name != member.name);
+        self.index.members.push(Member { dismissed: None, ..member.clone() });
+        self.index.tickets.retain(|one| now.since(one.until) <= REMEMBERED);
+        let too_many = self.index.tickets.len().saturating_sub(MOST);
+        self.index.tickets.drain(..too_many);
+        let ticket =
+            Ticket { digest: digest(token.secret()), service: member.name.clone(), until: now.plus(wait), used: None };
+        self.index.tickets.push(ticket);
+        let detail = format!("until {}", now.plus(wait));
+        self.record(Deed::Invited, &member.name, None, detail, clock, chance);
+        self.write_index(clock)?;
+        Ok(token)
+    }
+
+    /// Lets `service` in by the secret of its token, and signs what it asks.
+    pub fn join(
+        &mut self,
+        secret: &str,
+        service: &str,
+        wish: &Wish,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Grant, PkiError> {
+        let (digest, now) = (digest(secret), clock.now());
+        let Some(ticket) = self.index.tickets.iter().find(|one| one.digest == digest) else {
+            return Err(PkiError::Refused(
+                "this token is not known here: it is of another authority, or mistyped".into(),
+            ));
+        };
+        let refusal = if let Some(used) = ticket.used {
+            Some(format!(
+                "this token was used on {used}. If that was not you, somebody else may have joined as {}: send that away with \
+                 `guichet pki revoke --service {}`. Otherwise ask for a new token",
+                ticket.service, ticket.service
+            ))
+        } else if now > ticket.until {
+            Some(format!("this token was good until {}: ask for a new one", ticket.until))
+        } else if ticket.service != service {
+            Some(format!("this token is for {}, not for {}", ticket.service, named(service)))
+        } else {
+            None
+        };
+        if let Some(why) = refusal {
+            let about = ticket.service.clone();
+            self.record(Deed::Refused, &about, None, why.clone(), clock, chance);
+            self.write_index(clock)?;
+            return Err(PkiError::Refused(why));
+        }
+        let grant = self.grant(service, wish, clock, chance)?;
+        for ticket in self.index.tickets.iter_mut().filter(|one| one.digest == digest) {
+            ticket.used = Some(now);
+        }
+        self.write_index(clock)?;
+        Ok(grant)
+    }
+
+    /// Signs for a member that proved by its present certificate who it is.
+    pub fn renew_member(
+        &mut self,
+        service: &str,
+        wish: &Wish,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Grant, PkiError> {
+        let grant = self.grant(service, wish, clock, chance)?;
+        self.write_index(clock)?;
+        Ok(grant)
+    }
+
+    /// Sends a member away: it gets no certificate any more, and those that it has are taken back.
+    pub fn dismiss(
+        &mut self,
+        service: &str,
+        reason: Reason,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<usize, PkiError> {
+        let now = clock.now();
+        let Some(member) = self.index.members.iter_mut().find(|one| one.name == service) else {
+            return Err(PkiError::Refused(format!(
+                "no service named {} has joined or was invited here",
+                named(service)
+            )));
+        };
+        member.dismissed = Some(now);
+        self.index.tickets.retain(|one| one.service != service);
+        let living = |one: &&crate::Entry| one.common_name == service && one.revoked.is_none() && one.until > now;
+        let serials: Vec<String> = self.index.issued.iter().filter(living).map(|one| one.serial.clone()).collect();
+        self.record(Deed::Dismissed, service, None, String::new(), clock, chance);
+        for serial in &serials {
+            self.take_back(serial, reason, clock, chance)?;
+        }
+        self.list(None, clock)?;
+        Ok(serials.len())
+    }
+
+    /// A certificate for the authority's own process, named `name`, with the root at the end of its chain: whoever joins
+    /// has not got the root yet, only its fingerprint.
+    pub fn own(&mut self, name: &str, clock: &Clock, chance: &Chance) -> Result<Issued, PkiError> {
+        let request = Member::new(name).own();
+        let key = PrivateKey::generate(Algorithm::P256)?;
+        let mut issued = self.authority(clock)?.issue_for(&key, &request, clock, chance)?;
+        self.remember(&issued.cert_pem, &request, clock, chance)?;
+        self.write_index(clock)?;
+        issued.cert_pem += &self.root_pem()?;
+        Ok(issued)
+    }
+
+    /// The members, those who were sent away among them.
+    pub fn members(&self) -> &[Member] {
+        &self.index.members
+    }
+
+    /// The oldest events that were not told yet, at most so many.
+    pub fn untold(&self, most: usize) -> &[Event] {
+        self.index.events.get(..most.min(self.index.events.len())).unwrap_or_default()
+    }
+
+    /// Everything up to this number was told, and is forgotten here.
+    pub fn told(&mut self, up_to: i64, clock: &Clock) -> Result<(), PkiError> {
+        self.index.events.retain(|event| event.seq > up_to);
+        self.write_index(clock)
+    }
+
+    fn grant(&mut self, service: &str, wish: &Wish, clock: &Clock, chance: &Chance) -> Result<Grant, PkiError> {
+        let member = self.index.members.iter().find(|one| one.name == service).cloned();
+        let member = member.filter(|one| one.dismissed.is_none()).ok_or_else(|| {
+            PkiError::Refused(format!(
+                "{} gets no certificates here: it was sent away, or never invited. `guichet pki token --service {}` invites it",
+                named(service),
+                named(service)
+            ))
+        })?;
+        let authority = self.authority(clock)?;
+        let own = authority.sign(&wish.own, &member.own(), clock, chance)?;
+        let https = match &wish.https {
+            None => None,
+            Some(_) if member.https.is_empty() => {
+                return Err(PkiError::Refused(format!(
+                    "{} has no names for browsers: invite it with `guichet pki token --service {} --https NAME`",
+                    member.name, member.name
+                )));
+            }
+            Some(asked) => {
+                let request = Request::https(member.https.clone());
+                Some((authority.sign(asked, &request, clock, chance)?, request))
+            }
+        };
+        self.remember(&own, &member.own(), clock, chance)?;
+        if let Some((signed, request)) = &https {
+            self.remember(signed, request, clock, chance)?;
+        }
+        Ok(Grant { own, https: https.map(|(signed, _)| signed) })
+    }
+
+    /// Notes an event, where somebody will fetch it: an authority without members has no journal.
+    pub(crate) fn record(
+        &mut self,
+        deed: Deed,
+        name: &str,
+        serial: Option<&str>,
+        detail: String,
+        clock: &Clock,
+        chance: &Chance,
+    ) {
+        if self.index.members.is_empty() {
+            return;
+        }
+        let (at, seq) = (clock.now(), self.index.last_event.saturating_add(1));
+        self.index.last_event = seq;
+        let too_many = self.index.events.len().saturating_sub(MOST);
+        self.index.events.drain(..too_many);
+        self.index.events.push(Event {
+            seq,
+            id: EventId::new(clock, chance),
+            at,
+            deed,
+            name: name.to_owned(),
+            serial: serial.map(ToOwned::to_owned),
+            detail,
+        });
+    }
+}
+
+fn digest(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret.as_bytes()))
+}
+
+/// A stranger's word, so that it cannot do anything to a terminal or a log.
+fn named(word: &str) -> String {
+    word.chars().take(80).collect::<String>().escape_debug().to_string()
+}

@@ -22,8 +22,8 @@ pub(crate) const ON_BEHALF_OF: HeaderName = HeaderName::from_static("x-on-behalf
 pub struct Rules {
     /// Whose door it is.
     pub service: &'static str,
-    /// Whether `peer` may call `path` of `service`.
-    pub admits: fn(peer: &str, service: &str, path: &str) -> bool,
+    /// Whether `peer` may call `path` of `service`; a peer that showed no certificate is `None`.
+    pub admits: fn(peer: Option<&str>, service: &str, path: &str) -> bool,
     /// Whether this peer may say for whom it calls.
     pub believes: fn(peer: &str) -> bool,
 }
@@ -40,10 +40,13 @@ pub fn behind_door(router: Router, rules: Rules) -> Router {
 
 fn enter(request: &mut Request, rules: Rules) -> Result<(), Problem> {
     let behalf = request.headers_mut().remove(ON_BEHALF_OF);
-    let Some(ClientCertificate { name }) = request.extensions().get().cloned() else {
-        return Err(refused("Show a certificate of this bank: services call each other with one."));
+    let name = request.extensions().get().map(|ClientCertificate { name }| name.clone());
+    let admitted = (rules.admits)(name.as_deref(), rules.service, request.uri().path());
+    let Some(name) = name else {
+        let shown = "Show a certificate of this bank: services call each other with one.";
+        return if admitted { Ok(()) } else { Err(refused(shown)) };
     };
-    if !(rules.admits)(&name, rules.service, request.uri().path()) {
+    if !admitted {
         tracing::warn!(
             target: "audit", peer = name, method = %request.method(), path = request.uri().path(), "a peer was refused"
         );

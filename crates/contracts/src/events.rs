@@ -193,6 +193,16 @@ actions! {
     RequestTampered = "REQUEST_TAMPERED",
     /// Money arrived by a transfer from somebody else.
     TransferReceived = "TRANSFER_RECEIVED",
+    /// A service was invited to join: a token was made.
+    JoinTokenMade = "JOIN_TOKEN_MADE",
+    /// A token was used that was used before, is late, or is for another service.
+    JoinRefused = "JOIN_REFUSED",
+    /// The authority signed a certificate.
+    CertificateIssued = "CERTIFICATE_ISSUED",
+    /// The authority took a certificate back.
+    CertificateRevoked = "CERTIFICATE_REVOKED",
+    /// A service was sent away: it gets no certificates any more.
+    ServiceDismissed = "SERVICE_DISMISSED",
     /// A service told something that the journal could not read; it is kept as it came.
     EventUnreadable = "EVENT_UNREADABLE",
 }

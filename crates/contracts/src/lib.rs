@@ -4,6 +4,7 @@
 //! transport and no rule beyond the shape of requests.
 #![warn(missing_docs)]
 
+pub mod authority;
 pub mod bank;
 pub mod events;
 pub mod identity;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::{EventId, Timestamp};
 
-use crate::{bank, identity, journal, monitor};
+use crate::{authority, bank, identity, journal, monitor};
 
 /// The name of the pages' process, which holds no service of its own.
 pub const WEB: &str = "web";
@@ -23,6 +23,10 @@ pub enum What {
     Events,
     /// How it does.
     Health,
+    /// First certificates, by a token: for those who have none yet.
+    Joining,
+    /// Further certificates, and the lists of those taken back.
+    Certificates,
 }
 
 impl What {
@@ -31,6 +35,8 @@ impl What {
         match path {
             TRUST => Self::Trust,
             EVENTS => Self::Events,
+            JOIN => Self::Joining,
+            CERTIFICATES | LISTS => Self::Certificates,
             "/version" => Self::Health,
             path if path.starts_with("/health/") => Self::Health,
             _ => Self::Offers,
@@ -60,11 +66,20 @@ pub const ALLOWED: &[(&str, &str, What)] = &[
     (monitor::SERVICE, identity::SERVICE, What::Trust),
     (identity::SERVICE, journal::SERVICE, What::Events),
     (bank::SERVICE, journal::SERVICE, What::Events),
+    (authority::SERVICE, journal::SERVICE, What::Events),
+    (monitor::SERVICE, authority::SERVICE, What::Health),
 ];
 
-/// Whether `peer` may call `path` of `service`. Whoever may call it for anything may ask whether it lives.
-pub fn may_call(peer: &str, service: &str, path: &str) -> bool {
-    is_allowed(peer, service, What::of(path)) || (path == LIVE && called_by(peer).contains(&service))
+/// Whether `peer` may call `path` of `service`. Whoever may call it for anything may ask whether it lives. A peer without
+/// a certificate is `None`, and may only join.
+pub fn may_call(peer: Option<&str>, service: &str, path: &str) -> bool {
+    let what = What::of(path);
+    match peer {
+        // Whoever has a certificate of this bank may have the next one, and hear which were taken back.
+        Some(_) if service == authority::SERVICE && (what == What::Certificates || path == LIVE) => true,
+        Some(peer) => is_allowed(peer, service, what) || (path == LIVE && called_by(peer).contains(&service)),
+        None => service == authority::SERVICE && what == What::Joining,
+    }
 }
 
 /// Whose word counts about the client for whom it calls: the one that clients reach.
@@ -99,15 +114,25 @@ impl Group for Telling {
     const NAME: &'static str = "telling service";
 }
 
+/// Everybody with a certificate of the bank's own authority.
+pub struct Certified;
+impl Group for Certified {
+    const NAME: &'static str = "certified peer";
+}
+
 /// The groups of a peer at `service`, from what it may call there.
 pub fn groups(peer: &str, service: &str) -> Vec<&'static str> {
     let member = [(What::Trust, Verifying::NAME), (What::Events, Telling::NAME)];
-    member.into_iter().filter(|(what, _)| is_allowed(peer, service, *what)).map(|(_, name)| name).collect()
+    let own = member.into_iter().filter(|(what, _)| is_allowed(peer, service, *what)).map(|(_, name)| name);
+    own.chain((service == authority::SERVICE).then_some(Certified::NAME)).collect()
 }
 
 const LIVE: &str = "/health/live";
 const TRUST: &str = "/inner/trust";
 const EVENTS: &str = "/inner/events";
+pub(crate) const JOIN: &str = "/inner/join";
+pub(crate) const CERTIFICATES: &str = "/inner/certificates";
+pub(crate) const LISTS: &str = "/inner/lists";
 
 /// What a verifier has to know.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -174,8 +199,14 @@ mod tests {
 
     #[test]
     fn nobody_calls_what_the_table_does_not_name() {
-        assert!(may_call("web", "bank", "/api/accounts") && may_call("monitor", "bank", "/health/ready"));
-        assert!(may_call("bank", "journal", EVENTS) && may_call("journal", "identity", TRUST));
+        let may = |peer, service, path| may_call(Some(peer), service, path);
+        assert!(may("web", "bank", "/api/accounts") && may("monitor", "bank", "/health/ready"));
+        assert!(may("bank", "journal", EVENTS) && may("journal", "identity", TRUST));
+        assert!(may("bank", "authority", CERTIFICATES) && may("nats", "authority", LISTS));
+        assert!(may_call(None, "authority", JOIN));
+        for path in [CERTIFICATES, LISTS, LIVE, "/health/ready"] {
+            assert!(!may_call(None, "authority", path), "nobody called {path}");
+        }
         for (peer, service, path) in [
             ("web", "journal", EVENTS),
             ("web", "identity", TRUST),
@@ -188,17 +219,20 @@ mod tests {
             ("journal", "bank", LIVE),
             ("bank", "journal", "/health/ready"),
             ("monitor", "journal", EVENTS),
+            ("bank", "authority", "/health/ready"),
+            ("bank", "authority", JOIN),
+            ("web", "bank", JOIN),
             ("stranger", "bank", "/health/live"),
             ("", "bank", "/health/live"),
         ] {
-            assert!(!may_call(peer, service, path), "{peer} called {path} of {service}");
+            assert!(!may(peer, service, path), "{peer} called {path} of {service}");
         }
     }
 
     #[test]
     fn whoever_calls_a_service_may_ask_whether_it_lives() {
         for (peer, service, _) in ALLOWED {
-            assert!(may_call(peer, service, LIVE), "{peer} may not ask whether {service} lives");
+            assert!(may_call(Some(peer), service, LIVE), "{peer} may not ask whether {service} lives");
         }
     }
 
@@ -207,5 +241,6 @@ mod tests {
         assert_eq!(called_by("identity"), ["bank", "journal"]);
         assert_eq!(called_by("journal"), ["identity"]);
         assert_eq!(called_by("web").len(), 4);
+        assert_eq!(called_by("authority"), ["journal"]);
     }
 }

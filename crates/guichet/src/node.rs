@@ -37,6 +37,7 @@ struct PeersFile {
     bank: Option<Addresses>,
     journal: Option<Addresses>,
     monitor: Option<Addresses>,
+    authority: Option<Addresses>,
 }
 
 /// One instance of a service, or several.
@@ -155,6 +156,7 @@ fn addresses(
         (contracts::bank::SERVICE, file.bank),
         (contracts::journal::SERVICE, file.journal),
         (contracts::monitor::SERVICE, file.monitor),
+        (contracts::authority::SERVICE, file.authority),
     ];
     let mut pairs = Vec::new();
     for given in given {
@@ -167,7 +169,8 @@ fn addresses(
     }
     let mut found = Vec::new();
     for (name, written) in written {
-        if name == service.name() || !peers::called_by(service.name()).contains(&name) {
+        let calls = name == contracts::authority::SERVICE || peers::called_by(service.name()).contains(&name);
+        if name == service.name() || !calls {
             continue;
         }
         let said: Vec<String> =
@@ -176,6 +179,8 @@ fn addresses(
             (false, _) => said,
             (true, Some(Addresses::One(one))) => vec![one],
             (true, Some(Addresses::Several(several))) if !several.is_empty() => several,
+            // Certificates may come by hand, too.
+            _ if name == contracts::authority::SERVICE => continue,
             _ => {
                 return Err(Failure::Settings(format!(
                     "{} calls {name}: say where that is, with {name} = \"https://host:port\" under [peers] of the \

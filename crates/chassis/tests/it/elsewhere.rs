@@ -80,7 +80,7 @@ async fn a_peer_comes_in_by_the_rules_and_only_some_speak_for_clients() {
     let bed = Bed::new();
     let rules = Rules {
         service: "back",
-        admits: |peer, service, path| service == "back" && (peer == "front" || path == "/health"),
+        admits: |peer, service, path| service == "back" && (peer == Some("front") || path == "/health"),
         believes: |peer| peer == "front",
     };
     let (address, _shutdown) = bed.back(behind_door(who(), rules)).await;

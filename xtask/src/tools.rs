@@ -24,6 +24,9 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["tshark"], package: "tshark" },
     Tool { programs: &["ip"], package: "iproute2" },
     Tool { programs: &["unshare"], package: "util-linux" },
+    Tool { programs: &["systemd-analyze"], package: "systemd" },
+    Tool { programs: &["buildah"], package: "buildah" },
+    Tool { programs: &["docker-compose"], package: "docker-compose" },
     Tool { programs: &["python3"], package: "python3-venv" },
 ];
 

@@ -32,6 +32,15 @@ both sides proven. Their order of starting does not matter. Each needs to know w
     /// The settings of one service's process, before it starts
     #[command(subcommand)]
     Config(Config),
+    /// Ask the process of this machine whether it can serve; for container engines and scripts
+    #[command(after_help = "\
+Examples:
+  guichet health                                         the bank that `guichet up` runs here
+  guichet health bank --config /etc/guichet/bank.toml    one service, asked with its own certificate
+  guichet health --url https://bank.example.org:8443 --ca ca.pem
+
+It prints one line and ends with 0 when it is well, with 1 when it is not.")]
+    Health(Health),
     /// List every operation and who may call it
     Routes {
         /// As JSON
@@ -209,6 +218,41 @@ pub(crate) struct Serve {
     /// Stop when standard input ends: for a parent that may die
     #[arg(long, hide = true)]
     pub(crate) attached: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Health {
+    /// Which service's process; without it, the bank in one process
+    #[arg(value_name = "SERVICE")]
+    pub(crate) service: Option<ServiceName>,
+    #[command(flatten)]
+    pub(crate) place: DoorArguments,
+    /// Ask at this address instead
+    #[arg(long, value_name = "URL", conflicts_with = "service")]
+    pub(crate) url: Option<String>,
+    /// The certificate of the authority to trust at --url
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Ask only whether it lives, not whether it can serve
+    #[arg(long)]
+    pub(crate) live: bool,
+}
+
+/// Where a process of this machine listens, and where its certificates are.
+#[derive(Args, Clone)]
+pub(crate) struct DoorArguments {
+    /// The TOML file that the process was started with
+    #[arg(long, value_name = "FILE", env = "GUICHET_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where it keeps what is its own
+    #[arg(long, value_name = "DIR", env = "GUICHET_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Where it listens
+    #[arg(long, value_name = "ADDRESS:PORT", env = "GUICHET_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The folder of its certificates
+    #[arg(long, value_name = "DIR", env = "GUICHET_CERTIFICATES")]
+    pub(crate) certificates: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

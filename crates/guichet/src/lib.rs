@@ -9,12 +9,15 @@ mod cli;
 mod data_dir;
 mod demo;
 mod failure;
+mod health;
 mod house;
 mod import;
 mod keys;
 mod node;
+mod notify;
 mod origin;
 mod postgres;
+mod probe;
 mod rooms;
 mod serve;
 mod settings;
@@ -38,6 +41,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Config(Config::Check(arguments)) => node::check(&arguments),
         Command::Config(Config::Show(arguments)) => node::show(&arguments),
+        Command::Health(arguments) => health::run(arguments).await,
         Command::Routes { json: false } => say(&aaa::table(&operations())),
         Command::Routes { json: true } => say_json(&operations()),
         Command::Openapi => say_json(&openapi()),

@@ -10,7 +10,7 @@ use contracts::peers;
 use serde::Deserialize;
 use store::Database;
 
-use crate::cli::{NodeArguments, ServiceName};
+use crate::cli::{DoorArguments, NodeArguments, ServiceName};
 use crate::settings::{self, BankFile};
 use crate::{Failure, say};
 
@@ -95,13 +95,36 @@ pub(crate) struct Node {
     pub(crate) bank: BankConfig,
 }
 
+/// Where a service's process is met on its own machine.
+pub(crate) struct Door {
+    pub(crate) listen: SocketAddr,
+    pub(crate) certificates: PathBuf,
+}
+
+impl Door {
+    /// From the same places as all settings of the service; the others may be missing.
+    pub(crate) fn of(service: ServiceName, arguments: &DoorArguments) -> Result<Self, Failure> {
+        let file = arguments.config.as_deref().map(settings::read::<File>).transpose()?.unwrap_or_default();
+        let data_dir = arguments.data_dir.clone().or(file.data_dir);
+        let data_dir = data_dir.unwrap_or_else(|| usual_folder(service));
+        Ok(Self {
+            listen: arguments.listen.or(file.listen).unwrap_or_else(|| service.usual_address()),
+            certificates: arguments.certificates.clone().or(file.certificates).unwrap_or_else(|| data_dir.join("tls")),
+        })
+    }
+}
+
+fn usual_folder(service: ServiceName) -> PathBuf {
+    format!("guichet-{}", service.name()).into()
+}
+
 impl Node {
     /// From everything that says something.
     pub(crate) fn of(arguments: &NodeArguments) -> Result<Self, Failure> {
         let file = arguments.config.as_deref().map(settings::read::<File>).transpose()?.unwrap_or_default();
         let service = arguments.service;
         let data_dir = arguments.data_dir.clone().or(file.data_dir);
-        let data_dir = data_dir.unwrap_or_else(|| format!("guichet-{}", service.name()).into());
+        let data_dir = data_dir.unwrap_or_else(|| usual_folder(service));
         let data_dir = std::path::absolute(&data_dir).map_err(|error| Failure::file("use", &data_dir, &error))?;
         let database = match (arguments.database.clone().or(file.database), service.has_database()) {
             (Some(database), true) => Some(database),

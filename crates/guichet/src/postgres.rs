@@ -296,3 +296,22 @@ pub(crate) fn free_port() -> Result<u16, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_those_of_a_server_that_stands_by_itself() {
+        let deployed = include_str!("../../../deploy/postgresql/roles.sql");
+        for statement in roles(&["identity", "bank", "journal"]).lines() {
+            assert!(deployed.lines().any(|line| line.trim_end_matches(';') == statement), "{statement}");
+        }
+        let deployed = include_str!("../../../deploy/postgresql/pg_hba.conf");
+        for line in who_may_connect(&["identity", "bank", "journal"]).lines().skip(1) {
+            let wanted = line.replace("127.0.0.1/32", "samenet");
+            let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            assert!(deployed.lines().any(|line| words(line) == words(&wanted)), "{wanted}");
+        }
+    }
+}

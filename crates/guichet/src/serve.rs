@@ -24,7 +24,7 @@ use crate::house::{SERVICES, hear_from_identity, operations, signing_key};
 use crate::node::Node;
 use crate::rooms::{self, Ground, rounds};
 use crate::telling::tell_journal;
-use crate::{Failure, data_dir, origin};
+use crate::{Failure, data_dir, notify, origin};
 
 /// How often identity is asked which keys sign and what was revoked.
 const ASKING: Duration = Duration::from_secs(1);
@@ -43,6 +43,7 @@ pub(crate) async fn run(arguments: Serve) -> Result<(), Failure> {
     if arguments.attached {
         stop_with_parent(&shutdown);
     }
+    notify::follow(&shutdown);
     let _lock = data_dir::take(&node.data_dir)?;
     let keys = Keys::open(&node)?;
     let listener = Listener::bind(node.listen).await?;
@@ -68,6 +69,7 @@ pub(crate) async fn run(arguments: Serve) -> Result<(), Failure> {
         Some(Ok((router, close))) => {
             lobby.open(router);
             tracing::info!("serves");
+            notify::serves(&shutdown);
             Some(close)
         }
         Some(Err(failure)) => return Err(failure),
@@ -276,9 +278,14 @@ impl Opening {
         Ok((router, Box::pin(std::future::ready(()))))
     }
 
+    fn waits_for(&self, what: &str) {
+        self.lobby.now_for(what);
+        notify::waits_for(what);
+    }
+
     async fn until_all_serve(&self, directory: &Directory) {
         for service in SERVICES {
-            self.lobby.now_for(service);
+            self.waits_for(service);
             while directory.caller().at(service).within(ANSWERING).call(Ready {}).await.is_err() {
                 tokio::time::sleep(LOOK).await;
             }
@@ -287,7 +294,7 @@ impl Opening {
 
     /// Opens a room as soon as its database can be reached; a fault that waiting does not mend ends it.
     async fn patiently<T>(&self, open: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
-        self.lobby.now_for("its database");
+        self.waits_for("its database");
         loop {
             match open().await {
                 Err(failure) if may_pass(&failure) => {
@@ -301,7 +308,7 @@ impl Opening {
 
     /// Believes tokens as identity says, from the moment it first has; until then this waits.
     async fn follow_identity(&self, ground: &Ground) {
-        self.lobby.now_for("identity");
+        self.waits_for("identity");
         let (verifier, caller) = (ground.verifier.clone(), ground.directory.caller().within(ANSWERING));
         verifier.fails_closed_after(rooms::UNHEARD);
         let mut known = Jwks::default();

@@ -10,7 +10,7 @@ use store::Database;
 use vocabulary::{Bic, Currency};
 
 use crate::Failure;
-use crate::cli::{Place, Up};
+use crate::cli::{DoorArguments, Place, Up};
 
 /// The file, as it is written. Every key is optional.
 #[derive(Deserialize, Default)]
@@ -95,6 +95,14 @@ impl Settings {
         settings.listen = up.listen.unwrap_or(settings.listen);
         settings.proxies = up.proxies.unwrap_or(settings.proxies);
         settings.hosts.extend(up.host.iter().cloned());
+        Ok(settings)
+    }
+
+    /// Where the bank in one process is met on its own machine.
+    pub(crate) fn of_whole(door: &DoorArguments) -> Result<Self, Failure> {
+        let place = Place { config: door.config.clone(), data_dir: door.data_dir.clone(), database: None };
+        let mut settings = Self::of_place(&place)?;
+        settings.listen = door.listen.unwrap_or(settings.listen);
         Ok(settings)
     }
 

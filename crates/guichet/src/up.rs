@@ -14,7 +14,7 @@ use vocabulary::{Chance, Clock};
 use crate::cli::Up;
 use crate::house::{House, Plan, signing_key};
 use crate::settings::Settings;
-use crate::{Failure, apart, data_dir, demo, say};
+use crate::{Failure, apart, data_dir, demo, notify, say};
 
 /// Somebody who can sign in from the start; told once.
 #[derive(Serialize)]
@@ -41,6 +41,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     let settings = Settings::of_up(&arguments)?;
     let shutdown = Shutdown::default();
     shutdown.on_signals()?;
+    notify::follow(&shutdown);
     let _lock = data_dir::take(&settings.data_dir)?;
     let listener = Listener::bind(settings.listen).await?;
     let (clock, chance) = (Clock::system(), Chance::system());
@@ -79,6 +80,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     if demonstrated {
         demo::finished(&settings)?;
     }
+    notify::serves(&shutdown);
     listener.serve(house.router.clone(), tls, shutdown).await;
     house.close().await;
     Ok(())

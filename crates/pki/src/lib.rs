@@ -48,7 +48,7 @@ pub use root::Root;
 pub use show::{Shown, show};
 pub use tls::{client_config, server_config};
 pub use trust::Trust;
-pub use verify::{Check, verify};
+pub use verify::{Check, reason, verify};
 
 use std::io;
 use std::path::PathBuf;

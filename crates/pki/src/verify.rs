@@ -102,7 +102,7 @@ fn roots_in_time(check: &Check<'_>) -> Result<(), PkiError> {
 }
 
 /// What a handshake's refusal means.
-pub(crate) fn reason(error: &Error) -> String {
+pub fn reason(error: &Error) -> String {
     const NO_LIST: &str = "no revocation list here comes from its issuer, so nobody knows whether it was revoked";
     let Error::InvalidCertificate(why) = error else {
         return match error {

@@ -8,6 +8,7 @@ mod apart;
 mod attacks;
 mod bad_input;
 mod client;
+mod deploy;
 mod import;
 mod keys;
 mod kill;

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 mod audit;
+mod connection;
 mod door;
 mod elsewhere;
 mod failure;
@@ -18,7 +19,7 @@ mod shutdown;
 
 pub use audit::AuditLog;
 pub use door::{Rules, behind_door};
-pub use elsewhere::elsewhere;
+pub use elsewhere::{Names, Standing, State, SystemNames, Way, elsewhere, elsewhere_by};
 pub use failure::{Failure, store_problem};
 pub use front::{Front, FrontError};
 pub use health::{GetTruths, GetVersion, Health, Live, Ready, Truth, Version, common};

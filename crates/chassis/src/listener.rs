@@ -1,27 +1,18 @@
-//! The listener: HTTPS with handshakes in their own tasks, or plain HTTP for this machine alone; connections bounded in
-//! number and time, and a stop that loses no answer.
+//! The listener: HTTPS with handshakes in their own tasks, mutual TLS for services, or plain HTTP for this machine alone;
+//! connections and requests bounded in number and time, and a stop that loses no request and no answer.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::ClientCertificate;
-use axum::extract::ConnectInfo;
-use axum::{BoxError, Router};
-use hyper::body::{Body, Incoming};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use axum::Router;
+use pki::{Link, PkiError};
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
 
 use crate::Shutdown;
-use crate::patience::{Activity, Noticed, Prompt};
+use crate::connection::{House, attend};
 
 /// What connections may take. The default is meant for the public; tests ask for less.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +27,12 @@ pub struct Limits {
     pub body: Duration,
     /// How long answers under way may take once it is time to stop.
     pub farewell: Duration,
-    /// How long a client that was told to leave may be silent before it is left.
+    /// How long a client that was told to leave may be silent before it is left; and, once it is time to stop, how long
+    /// a connection must have been at rest before it is closed, because a request may be on its way. Longer than
+    /// clients use a connection that rests, where that is known.
     pub parting: Duration,
+    /// Most requests that are worked on at a time. Further ones are answered 503 at once, questions about health apart.
+    pub under_way: usize,
 }
 
 impl Default for Limits {
@@ -49,7 +44,16 @@ impl Default for Limits {
             body: Duration::from_secs(30),
             farewell: Duration::from_secs(10),
             parting: Duration::from_secs(2),
+            under_way: 1024,
         }
+    }
+}
+
+impl Limits {
+    /// For services that call each other: their connections rest for three seconds at most, so after four nobody uses
+    /// one any more.
+    pub fn between_services() -> Self {
+        Self { parting: Duration::from_secs(4), ..Self::default() }
     }
 }
 
@@ -73,7 +77,7 @@ pub enum ListenerError {
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    limits: Limits,
+    limits: Option<Limits>,
 }
 
 impl Listener {
@@ -85,7 +89,7 @@ impl Listener {
         };
         let socket = TcpListener::bind(address).await.map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
-        Ok(Self { socket, address, limits: Limits::default() })
+        Ok(Self { socket, address, limits: None })
     }
 
     /// Where it listens.
@@ -96,19 +100,56 @@ impl Listener {
     /// With other limits.
     #[must_use]
     pub const fn with(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.limits = Some(limits);
         self
     }
 
     /// Serves until `shutdown`, then waits for the answers under way, but not for ever.
     pub async fn serve(self, router: Router, tls: Arc<ServerConfig>, shutdown: Shutdown) {
-        self.accept(router, Some(TlsAcceptor::from(tls)), shutdown).await;
+        let limits = self.limits.unwrap_or_default();
+        self.accept(House::new(router, Some(tls), None, limits, shutdown)).await;
+    }
+
+    /// The same for services that show each other certificates. A peer that is no longer admitted, because its
+    /// certificate was revoked or has ended, or because its authority is not ours any more, loses the connections that
+    /// it has within seconds; what is under way on them is answered.
+    pub fn serve_mutual(
+        self,
+        router: Router,
+        link: Link,
+        shutdown: Shutdown,
+    ) -> Result<impl Future<Output = ()> + Send + 'static, PkiError> {
+        let tls = Arc::new(link.server_config()?);
+        Ok(self.accept_peers(router, tls, link, shutdown))
+    }
+
+    /// The same for a door at which some have no certificate yet: they come in as nobody, and the router decides.
+    pub fn serve_inviting(
+        self,
+        router: Router,
+        link: Link,
+        shutdown: Shutdown,
+    ) -> Result<impl Future<Output = ()> + Send + 'static, PkiError> {
+        let tls = Arc::new(link.inviting_config()?);
+        Ok(self.accept_peers(router, tls, link, shutdown))
+    }
+
+    fn accept_peers(
+        self,
+        router: Router,
+        tls: Arc<ServerConfig>,
+        link: Link,
+        shutdown: Shutdown,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let limits = self.limits.unwrap_or_else(Limits::between_services);
+        self.accept(House::new(router, Some(tls), Some(link), limits, shutdown))
     }
 
     /// The same without TLS, at an address that only this machine reaches; any other is refused.
     pub async fn serve_plain(self, router: Router, shutdown: Shutdown) -> Result<(), ListenerError> {
         self.is_private()?;
-        self.accept(router, None, shutdown).await;
+        let limits = self.limits.unwrap_or_default();
+        self.accept(House::new(router, None, None, limits, shutdown)).await;
         Ok(())
     }
 
@@ -117,12 +158,12 @@ impl Listener {
         if self.address.ip().is_loopback() { Ok(()) } else { Err(ListenerError::Exposed(self.address)) }
     }
 
-    async fn accept(self, router: Router, acceptor: Option<TlsAcceptor>, shutdown: Shutdown) {
-        let limits = self.limits;
-        let places = Arc::new(Semaphore::new(limits.connections as usize));
+    async fn accept(self, house: House) {
+        let limits = house.limits;
+        let (house, places) = (Arc::new(house), Arc::new(Semaphore::new(limits.connections as usize)));
         loop {
             let (place, accepted) = tokio::select! {
-                () = shutdown.begun() => break,
+                () = house.stop.begun() => break,
                 next = next(&self.socket, &places) => next,
             };
             let (stream, peer) = match accepted {
@@ -134,10 +175,10 @@ impl Listener {
                     continue;
                 }
             };
-            let (acceptor, router, stop) = (acceptor.clone(), router.clone(), shutdown.clone());
+            let house = Arc::clone(&house);
             tokio::spawn(async move {
                 let _place = place;
-                if let Err(error) = attend(stream, peer, acceptor, router, limits, &stop).await {
+                if let Err(error) = attend(stream, peer, house).await {
                     tracing::debug!(%peer, error, "connection ended");
                 }
             });
@@ -148,99 +189,9 @@ impl Listener {
     }
 }
 
-/// One connection, from its first byte.
-async fn attend(
-    stream: TcpStream,
-    peer: SocketAddr,
-    acceptor: Option<TlsAcceptor>,
-    router: Router,
-    limits: Limits,
-    stop: &Shutdown,
-) -> Result<(), BoxError> {
-    // Without it each small write may wait 40 ms for the peer's acknowledgement (Nagle).
-    stream.set_nodelay(true)?;
-    let Some(acceptor) = acceptor else {
-        return converse(stream, Peer { address: peer, name: None }, router, limits, stop).await;
-    };
-    let tls = tokio::select! {
-        () = stop.begun() => None,
-        tls = tokio::time::timeout(limits.opening, acceptor.accept(stream)) => tls.ok().transpose()?,
-    };
-    match tls {
-        Some(tls) => {
-            let name = pki::Peer::of(tls.get_ref().1).map(|peer| peer.name);
-            converse(tls, Peer { address: peer, name }, router, limits, stop).await
-        }
-        None => Ok(()),
-    }
-}
-
-/// Who is at the other end.
-struct Peer {
-    address: SocketAddr,
-    /// The name in the certificate that the handshake has checked, where one was asked for.
-    name: Option<String>,
-}
-
-/// Everything on one connection, until it ends, rests too long, or it is time to stop.
-async fn converse(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    peer: Peer,
-    router: Router,
-    limits: Limits,
-    stop: &Shutdown,
-) -> Result<(), BoxError> {
-    let certificate = peer.name.map(|name| ClientCertificate { name });
-    let activity = Activity::default();
-    let service = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
-        let (router, activity, under_way) = (router.clone(), activity.clone(), activity.begin());
-        let certificate = certificate.clone();
-        async move {
-            let _under_way = under_way;
-            let mut request = request.map(|body| {
-                if body.is_end_stream() {
-                    axum::body::Body::empty()
-                } else {
-                    axum::body::Body::new(Prompt::new(body, limits.body))
-                }
-            });
-            request.extensions_mut().insert(ConnectInfo(peer.address));
-            if let Some(certificate) = certificate {
-                request.extensions_mut().insert(certificate);
-            }
-            let Ok(answer) = router.oneshot(request).await;
-            Ok::<_, Infallible>(answer.map(|body| Noticed::new(body, activity)))
-        }
-    });
-    let server = builder(limits.opening);
-    let mut connection = pin!(server.serve_connection_with_upgrades(TokioIo::new(stream), service));
-    tokio::select! {
-        ended = connection.as_mut() => return ended,
-        () = stop.begun() => {}
-        () = activity.rests(limits.opening, limits.idle) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    tokio::select! {
-        ended = connection => ended,
-        () = activity.rests(limits.parting, limits.parting) => Ok(()),
-    }
-}
-
 type Accepted = std::io::Result<(TcpStream, SocketAddr)>;
 
 async fn next(socket: &TcpListener, places: &Arc<Semaphore>) -> (Option<tokio::sync::OwnedSemaphorePermit>, Accepted) {
     let place = Arc::clone(places).acquire_owned().await.ok();
     (place, socket.accept().await)
-}
-
-fn builder(patience: Duration) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_headers(64);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(100)
-        .max_header_list_size(16 * 1024)
-        .keep_alive_interval(Some(Duration::from_secs(30)));
-    builder
 }

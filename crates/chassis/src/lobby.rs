@@ -11,7 +11,11 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use hyper::Method;
 use hyper::http::header::CONTENT_TYPE;
+use hyper::http::{HeaderName, HeaderValue};
 use tower::ServiceExt;
+
+/// Says on an answer that nothing of the request was begun, or would be begun now: another instance can be asked.
+pub(crate) const NOT_TAKEN: HeaderName = HeaderName::from_static("x-not-taken");
 
 /// Stands before a service that is being opened. Clones share it.
 #[derive(Clone)]
@@ -57,12 +61,21 @@ impl Lobby {
             Ok(service) => service.oneshot(request).await.unwrap_or_else(|never| match never {}),
             // It lives: whoever restarts what is dead must not restart what waits.
             Err(_) if request.method() == Method::GET && request.uri().path() == "/health/live" => {
-                ([(CONTENT_TYPE, "application/json")], r#"{"ok":true}"#).into_response()
+                untaken(([(CONTENT_TYPE, "application/json")], r#"{"ok":true}"#).into_response(), "waiting")
             }
             Err(what) => {
                 let detail = format!("This service has started and waits for {what}. Try again in a moment.");
-                Problem::unavailable(1, format_args!("waits for {what}")).detail(detail).into_response()
+                untaken(
+                    Problem::unavailable(1, format_args!("waits for {what}")).detail(detail).into_response(),
+                    "waiting",
+                )
             }
         }
     }
+}
+
+/// The same answer, with a word on why nothing was begun.
+pub(crate) fn untaken(mut answer: Response, why: &'static str) -> Response {
+    answer.headers_mut().insert(NOT_TAKEN, HeaderValue::from_static(why));
+    answer
 }

@@ -3,32 +3,57 @@
 //! Knows neither sockets nor routes: it counts requests under way and notices when nothing moves.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::BoxError;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 /// What happens on one connection. Clones share it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct Activity(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
     under_way: AtomicUsize,
     moved: Notify,
+    last: Mutex<Instant>,
 }
 
 impl Activity {
+    /// Nothing has moved yet.
+    pub(crate) fn begins() -> Self {
+        let (under_way, moved) = (AtomicUsize::new(0), Notify::new());
+        Self(Arc::new(Inner { under_way, moved, last: Mutex::new(Instant::now()) }))
+    }
+
     /// A request is under way until the guard is dropped.
     pub(crate) fn begin(&self) -> UnderWay {
         self.0.under_way.fetch_add(1, Ordering::SeqCst);
-        self.0.moved.notify_one();
+        self.moves();
         UnderWay(self.clone())
+    }
+
+    fn moves(&self) {
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.moved.notify_one();
+    }
+
+    /// Comes back once no request is under way and nothing has moved for so long, what is past included.
+    pub(crate) async fn has_rested(&self, quiet: Duration) {
+        loop {
+            let last = *self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let moved = timeout_at(last + quiet, self.0.moved.notified()).await.is_ok();
+            if !moved && self.0.under_way.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            if !moved {
+                self.0.moved.notified().await;
+            }
+        }
     }
 
     /// Comes back once no request is under way and nothing moved for so long: `first` before the first request came,
@@ -51,7 +76,7 @@ pub(crate) struct UnderWay(Activity);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.0.under_way.fetch_sub(1, Ordering::SeqCst);
-        self.0.0.moved.notify_one();
+        self.0.moves();
     }
 }
 
@@ -114,7 +139,7 @@ impl<B: Body + Unpin> Body for Noticed<B> {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.activity.0.moved.notify_one();
+        self.activity.moves();
         Poll::Ready(frame)
     }
 

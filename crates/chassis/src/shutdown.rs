@@ -31,6 +31,11 @@ impl Shutdown {
         let _ = receiver.wait_for(|stop| *stop).await;
     }
 
+    /// Whether it is time to stop.
+    pub fn has_begun(&self) -> bool {
+        *self.receiver.borrow()
+    }
+
     /// Begins on SIGTERM or SIGINT (Ctrl-C).
     pub fn on_signals(&self) -> std::io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};

@@ -14,7 +14,6 @@ use contracts::peers::{self, GetTrusted};
 use futures_util::future::BoxFuture;
 use monitor::Monitor;
 use pki::{Identity, Link, PkiError, Trust};
-use rustls::{ClientConfig, ServerConfig};
 use tokio::sync::Mutex;
 use vocabulary::{Chance, Clock};
 use web::Web;
@@ -51,15 +50,7 @@ pub(crate) async fn run(arguments: Serve) -> Result<(), Failure> {
 
     let lobby = Lobby::waiting_for("its parts");
     keys.keep_fresh(&shutdown);
-    let tls = keys.listening()?;
-    let router = if node.service == ServiceName::Web {
-        lobby.router()
-    } else {
-        let rules =
-            Rules { service: node.service.name(), admits: peers::may_call, believes: peers::speaks_for_clients };
-        chassis::behind_door(lobby.router(), rules)
-    };
-    let serving = tokio::spawn(listener.serve(router, Arc::new(tls), shutdown.clone()));
+    let serving = tokio::spawn(keys.serve(listener, lobby.router(), shutdown.clone())?);
     let opening = Opening { node, keys, lobby: lobby.clone(), shutdown: shutdown.clone() };
     let opened = tokio::select! {
         opened = opening.open() => Some(opened),
@@ -122,14 +113,20 @@ impl Keys {
         Ok(Self { folder, service, inner, public })
     }
 
-    /// What the listener shows, and asks of those who connect.
-    fn listening(&self) -> Result<ServerConfig, PkiError> {
-        self.public.as_ref().map_or_else(|| self.inner.server_config(), Link::public_config)
-    }
-
-    /// What is shown to the services that this one calls.
-    fn calling(&self) -> Result<ClientConfig, PkiError> {
-        self.inner.client_config()
+    /// Serves the public at the pages' process, and the peers that the contract names at every other.
+    fn serve(
+        &self,
+        listener: Listener,
+        router: Router,
+        shutdown: Shutdown,
+    ) -> Result<BoxFuture<'static, ()>, PkiError> {
+        if let Some(public) = &self.public {
+            return Ok(Box::pin(listener.serve(router, Arc::new(public.public_config()?), shutdown)));
+        }
+        let rules =
+            Rules { service: self.service.name(), admits: peers::may_call, believes: peers::speaks_for_clients };
+        let (router, link) = (chassis::behind_door(router, rules), self.inner.clone());
+        Ok(Box::pin(listener.serve_mutual(router, link, shutdown)?))
     }
 
     /// Takes up what was renewed or revoked. What cannot be read now changes nothing: the last good ones stay.
@@ -211,8 +208,9 @@ impl Opening {
     fn ways(&self, directory: &Directory) -> Result<Vec<(&'static str, Transport)>, Failure> {
         let mut ways = Vec::new();
         for (service, addresses) in &self.node.peers {
-            let way = chassis::elsewhere(service, addresses, self.keys.calling()?, Chance::system())
-                .map_err(|error| Failure::Settings(error.to_string()))?;
+            let way = chassis::elsewhere(service, addresses, &self.keys.inner, Chance::system())
+                .map_err(|error| Failure::Settings(error.to_string()))?
+                .transport();
             directory.set(service, way.clone());
             ways.push((*service, way));
         }

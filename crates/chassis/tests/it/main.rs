@@ -1,7 +1,11 @@
 //! The chassis through its public door: a real listener with a real certificate, and a real store.
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod bed;
 mod elsewhere;
+mod instances;
+mod stopping;
+mod trust;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

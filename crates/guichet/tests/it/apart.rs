@@ -13,7 +13,7 @@ use aaa::Transport;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use pki::Identity;
+use pki::{Identity, Link, Trust};
 use serde_json::{Value, json};
 use vocabulary::{Chance, Clock};
 
@@ -132,11 +132,17 @@ impl Scene {
 
     /// The way to `service`, as whom `own` shows a certificate of.
     fn way(&self, own: Option<&str>, service: &str) -> Transport {
-        let own = own.map(|own| Identity::open(&self.folder.join(own).join("tls"), own).unwrap());
-        let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
-        let tls = pki::client_config(&ca, own.as_ref(), &Clock::system()).unwrap();
         let address = format!("https://localhost:{}", self.port(service));
-        chassis::elsewhere(service, &[address], tls, Chance::system()).unwrap()
+        let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
+        let Some(own) = own else { return chassis::reach(&address, Some(&ca), &Clock::system()).unwrap() };
+        chassis::elsewhere(service, &[address], &self.link(own), Chance::system()).unwrap().transport()
+    }
+
+    /// As `own`, with its certificate.
+    fn link(&self, own: &str) -> Link {
+        let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
+        let identity = Identity::open(&self.folder.join(own).join("tls"), own).unwrap();
+        Link::new(identity, Trust::of(&ca).unwrap(), &Clock::system()).unwrap()
     }
 
     fn port(&self, service: &str) -> u16 {
@@ -171,12 +177,10 @@ impl Scene {
             let bare = self.way(None, service).send(request()).await;
             assert!(bare.is_err(), "{service} answered one who showed no certificate");
             // What stands at that address is not what is called.
-            let tls = Identity::open(&self.folder.join("web/tls"), "web").unwrap();
-            let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
-            let tls = pki::client_config(&ca, Some(&tls), &Clock::system()).unwrap();
             let address = format!("https://localhost:{}", self.port(service));
             let other = if service == "bank" { "identity" } else { "bank" };
-            let mistaken = chassis::elsewhere(other, &[address], tls, Chance::system()).unwrap().send(request()).await;
+            let way = chassis::elsewhere(other, &[address], &self.link("web"), Chance::system()).unwrap();
+            let mistaken = way.transport().send(request()).await;
             assert!(mistaken.is_err(), "{service} passed for {other}");
             let mut plain = TcpStream::connect(("127.0.0.1", self.port(service))).unwrap();
             plain.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

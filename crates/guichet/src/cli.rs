@@ -32,6 +32,14 @@ both sides proven. Their order of starting does not matter. Each needs to know w
     /// The settings of one service's process, before it starts
     #[command(subcommand)]
     Config(Config),
+    /// Say what is wrong with one service and the machine it runs on, and how to mend it
+    #[command(after_help = "\
+Run it as the service's user, before the first start or beside the running service; nothing is changed:
+  guichet doctor bank --config /etc/guichet/bank.toml
+
+It looks at the configuration, the service's folder, certificates, port, database and clock, and at the way to each service
+that it calls. It ends with 1 when anything is wrong.")]
+    Doctor(Doctor),
     /// Ask the process of this machine whether it can serve; for container engines and scripts
     #[command(after_help = "\
 Examples:
@@ -218,6 +226,15 @@ pub(crate) struct Serve {
     /// Stop when standard input ends: for a parent that may die
     #[arg(long, hide = true)]
     pub(crate) attached: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) node: NodeArguments,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args)]

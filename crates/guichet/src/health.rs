@@ -32,10 +32,10 @@ pub(crate) async fn run(arguments: Health) -> Result<(), Failure> {
 }
 
 /// Whom to ask, and how.
-struct Asking {
-    at: String,
-    name: String,
-    tls: ClientConfig,
+pub(crate) struct Asking {
+    pub(crate) at: String,
+    pub(crate) name: String,
+    pub(crate) tls: ClientConfig,
 }
 
 impl Asking {
@@ -77,7 +77,7 @@ impl Asking {
 
     /// A listener for browsers, in the name that its own certificate has first. Its authority may be another one than
     /// the bank's: what stands above the certificate in its file is believed too.
-    fn public(listen: SocketAddr, certificates: &Path) -> Result<Self, Failure> {
+    pub(crate) fn public(listen: SocketAddr, certificates: &Path) -> Result<Self, Failure> {
         let clock = Clock::system();
         let https = read(&certificates.join("https.pem"))?;
         let shown = pki::show(&https, None, clock.now())?;
@@ -93,7 +93,7 @@ impl Asking {
 }
 
 /// The way to a listener on this machine.
-fn near(listen: SocketAddr) -> String {
+pub(crate) fn near(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

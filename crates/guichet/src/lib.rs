@@ -8,6 +8,7 @@ mod certificates;
 mod cli;
 mod data_dir;
 mod demo;
+mod doctor;
 mod failure;
 mod health;
 mod house;
@@ -41,6 +42,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Config(Config::Check(arguments)) => node::check(&arguments),
         Command::Config(Config::Show(arguments)) => node::show(&arguments),
+        Command::Doctor(arguments) => doctor::run(arguments).await,
         Command::Health(arguments) => health::run(arguments).await,
         Command::Routes { json: false } => say(&aaa::table(&operations())),
         Command::Routes { json: true } => say_json(&operations()),

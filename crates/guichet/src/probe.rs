@@ -42,7 +42,6 @@ pub(crate) struct Answer {
     /// What is wrong, in its words, or the whole answer where it has none.
     pub(crate) words: String,
     /// How far its clock is ahead of ours, in seconds, where it told the time.
-    #[cfg_attr(not(test), expect(dead_code, reason = "clocks are compared by the next command"))]
     pub(crate) ahead: Option<f64>,
 }
 
@@ -71,11 +70,7 @@ pub(crate) async fn ask(question: Question<'_>, clock: &Clock) -> Result<Answer,
     let at = question.at.to_owned();
     let name = ServerName::try_from(question.name.to_owned())
         .map_err(|error| Silence::Name { at: at.clone(), why: error.to_string() })?;
-    let found = timeout(CONNECTING, tokio::net::lookup_host(question.at)).await.unwrap_or_else(|_| Err(late()));
-    let places: Vec<SocketAddr> =
-        found.map_err(|error| Silence::Name { at: at.clone(), why: error.to_string() })?.collect();
-    let stream =
-        connect(&places).await.map_err(|error| Silence::Connection { at: at.clone(), why: in_words(&error) })?;
+    let stream = connected(question.at).await?;
     let spoken = async {
         let mut stream = TlsConnector::from(Arc::new(question.tls)).connect(name, stream).await?;
         let host = question.at;
@@ -95,6 +90,17 @@ pub(crate) async fn ask(question: Question<'_>, clock: &Clock) -> Result<Answer,
     };
     let spoken = timeout(ANSWERING, spoken).await.unwrap_or_else(|_| Err(late()));
     spoken.map_err(|error| silence(at, &error))
+}
+
+/// A connection to `host:port`, and nothing said over it.
+pub(crate) async fn connected(place: &str) -> Result<TcpStream, Silence> {
+    let at = place.to_owned();
+    let found = timeout(CONNECTING, tokio::net::lookup_host(place)).await.unwrap_or_else(|_| Err(late()));
+    let places: Vec<SocketAddr> = match found {
+        Ok(places) => places.collect(),
+        Err(error) => return Err(Silence::Name { at, why: error.to_string() }),
+    };
+    connect(&places).await.map_err(|error| Silence::Connection { at, why: in_words(&error) })
 }
 
 async fn connect(places: &[SocketAddr]) -> io::Result<TcpStream> {

@@ -34,6 +34,7 @@ async fn a_bank_apart_does_what_a_bank_does_and_outlives_its_processes() {
     let scene = Scene::open(&bank).await;
     scene.money_moves_and_the_journal_tells().await;
     scene.strangers_and_wrong_peers_are_refused().await;
+    crate::doctor::finds_a_running_bank_well(&bank.line.data_dir);
     scene.what_is_revoked_is_refused_everywhere(&bank).await;
     scene.a_killed_process_is_back_and_nothing_is_lost().await;
     let folder = bank.line.data_dir.clone();

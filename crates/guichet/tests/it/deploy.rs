@@ -1,7 +1,7 @@
 //! What stands in `deploy/` does what it says: each file is taken by the program that it is for, and where that is possible
 //! here, run.
 
-mod postgresql;
+pub(crate) mod postgresql;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;

@@ -9,6 +9,7 @@ mod attacks;
 mod bad_input;
 mod client;
 mod deploy;
+mod doctor;
 mod import;
 mod keys;
 mod kill;

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use store::{Database, PostgresConfig, migration};
+use store::{Database, PostgresConfig, Tables, migration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -212,5 +212,28 @@ async fn a_library_numbers_its_steps_apart_from_the_service_it_serves() {
         grown[2].postgres = grown[2].sqlite;
         let store = Store::open(&test.database, &grown, Clock::system()).await.unwrap();
         assert!(store.dump().await.unwrap().contains_key("more"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_can_be_looked_at_without_changing_it() {
+    for test in databases().await.unwrap() {
+        let look = async |migrations| store::inspect(&test.database, migrations, &Clock::system()).await;
+        assert_eq!(look(MIGRATIONS).await.unwrap().tables, Tables::Missing);
+        let store = open(&test, MIGRATIONS).await.unwrap();
+        let before = store.dump().await.unwrap();
+        assert_eq!(look(MIGRATIONS).await.unwrap().tables, Tables::Current);
+        assert_eq!(look(TWO).await.unwrap().tables, Tables::Behind(1));
+        assert_eq!(store.dump().await.unwrap(), before);
+        drop(store);
+        open(&test, TWO).await.unwrap();
+        assert!(matches!(look(MIGRATIONS).await, Err(StoreError::NewerDatabase { .. })));
+        assert!(matches!(look(EDITED).await, Err(StoreError::EditedMigration { .. })));
+        let link = look(TWO).await.unwrap().link;
+        assert_eq!(link.is_some(), matches!(test.database, Database::Postgres(_)));
+        assert!(
+            link.is_none_or(|link| link.privileged && !link.role.is_empty()),
+            "the tests' own role may do everything"
+        );
     }
 }

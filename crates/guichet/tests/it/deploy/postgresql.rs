@@ -15,7 +15,7 @@ use crate::process::eventually;
 const ROLES: [&str; 3] = ["identity", "bank", "journal"];
 
 /// A running server; stopped when dropped.
-struct Server {
+pub(crate) struct Server {
     home: tempfile::TempDir,
     bin: PathBuf,
     port: u16,
@@ -25,7 +25,7 @@ struct Server {
 
 impl Server {
     /// Made with the settings and the roles of `deploy/`, reached as `pg_hba.conf` says.
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let home = tempfile::Builder::new().prefix("guichet-test-").tempdir_in("/tmp").unwrap();
         std::fs::set_permissions(home.path(), Permissions::from_mode(0o711)).unwrap();
         let versions = std::fs::read_dir("/usr/lib/postgresql").unwrap().flatten();
@@ -48,7 +48,7 @@ impl Server {
         server
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
     }
 
@@ -123,8 +123,27 @@ impl Server {
         assert!(status.success(), "{}", std::fs::read_to_string(self.path("data/log")).unwrap_or_default());
     }
 
+    /// Where `role` finds `database`, showing the certificate `shown` to a server of `authority`.
+    pub(crate) fn address(&self, role: &str, database: &str, shown: &str, authority: &str) -> String {
+        let place = |name: String| self.path(&name).display().to_string();
+        format!(
+            "postgres://{role}@localhost:{}/{database}?sslrootcert={}&sslcert={}&sslkey={}",
+            self.port,
+            place(format!("{authority}/ca.pem")),
+            place(format!("{shown}.crt")),
+            place(format!("{shown}.key"))
+        )
+    }
+
+    /// What the administrator does, who is let in for it.
+    pub(crate) async fn administrate(&self, sql: &str) {
+        let lines = read("postgresql/pg_hba.conf");
+        self.admit(&format!("local all postgres trust\n{lines}")).await;
+        succeeds(self.administrator().args(["-d", "guichet_bank", "-c", sql]));
+    }
+
     /// From now on these lines say who may connect.
-    async fn admit(&self, lines: &str) {
+    pub(crate) async fn admit(&self, lines: &str) {
         let before = self.reloads();
         self.give("pg_hba.conf", Some(lines));
         succeeds(self.program("pg_ctl").args(["reload", "--silent", "-D"]).arg(self.path("data")));
@@ -136,7 +155,7 @@ impl Server {
         log.matches("reloading configuration files").count()
     }
 
-    fn administrator(&self) -> Command {
+    pub(crate) fn administrator(&self) -> Command {
         let mut psql = self.program("psql");
         psql.args(["-X", "-q", "-U", "postgres", "-p", &self.port.to_string(), "-h"]).arg(self.path("data"));
         psql
@@ -243,14 +262,8 @@ fn the_privileges_are_as_written(server: &Server) {
 async fn the_bank_s_own_client_takes_the_password_from_a_file(server: &Server) {
     let place = |name: &str| server.path(name).display().to_string();
     std::fs::write(server.path("password"), "a-password-of-bank\n").unwrap();
-    let address = format!(
-        "postgres://bank@localhost:{}/guichet_bank?sslrootcert={}&sslcert={}&sslkey={}&passfile={}",
-        server.port,
-        place("authority/ca.pem"),
-        place("bank.crt"),
-        place("bank.key"),
-        place("password")
-    );
+    let address = server.address("bank", "guichet_bank", "bank", "authority");
+    let address = format!("{address}&passfile={}", place("password"));
     store::Store::open(&address.parse().unwrap(), bank::MIGRATIONS, Clock::system()).await.unwrap();
 }
 

@@ -1,0 +1,75 @@
+//! The services that this one calls: each step of the way to each of their addresses, and what time it is there.
+
+use contracts::peers;
+use pki::Link;
+use vocabulary::Clock;
+
+use super::Findings;
+use crate::node::Node;
+use crate::probe::{Question, Silence, ask};
+
+/// Whoever may call a service may ask this.
+const LIVE: &str = "/health/live";
+
+/// Asks each address of each.
+pub(super) async fn examine(node: &Node, link: Option<&Link>, clock: &Clock, findings: &mut Findings) {
+    for (service, addresses) in &node.peers {
+        for address in addresses {
+            match link.and_then(|link| link.client_config().ok()) {
+                Some(tls) => {
+                    let at = address.trim_start_matches("https://").trim_end_matches('/');
+                    let answer = ask(Question { at, name: service, tls, path: LIVE }, clock).await;
+                    found(node, service, at, answer, findings);
+                }
+                None => findings.wrong(
+                    *service,
+                    format!("{address} was not asked: there is no certificate to show"),
+                    "mend what is said about the certificates first",
+                ),
+            }
+        }
+    }
+}
+
+fn found(node: &Node, service: &str, at: &str, answer: Result<crate::probe::Answer, Silence>, findings: &mut Findings) {
+    let own = node.service.name();
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(silence) => {
+            let mend = match &silence {
+                Silence::Name { .. } => {
+                    format!("make the name known to this machine (DNS, /etc/hosts), or correct {service} under [peers]")
+                }
+                Silence::Connection { .. } => format!(
+                    "start {service} there, let the network's filters pass this port, or correct {service} under [peers]"
+                ),
+                Silence::Disbelieved { .. } => format!(
+                    "see with `guichet doctor {service}` over there whether its certificate is that of {service}, in time, and \
+                     from the authority in this service's ca.pem"
+                ),
+                Silence::Refused { .. } => format!(
+                    "see whether the certificate of {own} is in time and from the authority in the ca.pem of {service}, and \
+                     whether the clocks agree"
+                ),
+                Silence::Foreign { .. } => format!("correct {service} under [peers]: another program listens there"),
+            };
+            findings.wrong(service, silence.to_string(), mend);
+            return;
+        }
+    };
+    match answer.status {
+        200 => findings.well(service, format!("{at} can be reached; both sides believe each other")),
+        // Nobody is asked for a certificate before joining, so this side's was not looked at.
+        status => findings.wrong(
+            service,
+            format!("{at} does not let {own} in ({status}): {}", answer.words.trim()),
+            format!(
+                "let both run the same version{}",
+                if peers::called_by(own).contains(&service) { "" } else { ", and the right service" }
+            ),
+        ),
+    }
+    if let Some(ahead) = answer.ahead {
+        findings.clock(&format!("{service} at {at}"), ahead);
+    }
+}

@@ -30,8 +30,8 @@ const KEPT_ALIVE: Duration = Duration::from_secs(3);
 /// How often an instance is asked whether it lives, and the longest wait for the answer: together less than a second.
 const PROBING: Duration = Duration::from_millis(300);
 const PROBE: Duration = Duration::from_millis(500);
-/// Times that one has to be silent before it counts as dead: once may be a machine that is busy.
-const SILENCES: u32 = 2;
+/// Times that one has to be silent before it counts as dead: fewer may be a machine that is busy.
+const SILENCES: u32 = 3;
 /// Largest answer that is read of one that says it lives.
 const LIVES: usize = 4096;
 

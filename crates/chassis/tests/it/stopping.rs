@@ -9,6 +9,8 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use rustls::ClientConnection;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 use vocabulary::Clock;
 
@@ -97,11 +99,18 @@ async fn a_client_that_has_heard_the_greeting_when_it_is_time_to_stop_is_answere
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_leave_a_service_that_stops_so_that_it_need_not_wait_for_them() {
     let mut bed = Bed::new();
-    let back = bed.back(named("back")).await;
+    let together = Arc::new(Barrier::new(12));
+    let meet = get(move || {
+        let together = Arc::clone(&together);
+        async move {
+            together.wait().await;
+        }
+    });
+    let back = bed.back(named("back").route("/meet", meet)).await;
     let way = bed.way("front", "back", &[back.at]);
-    for _ in 0..4 {
-        assert_eq!(ask(&way.transport(), request("GET", "/")).await.0, StatusCode::OK);
-    }
+    let calls = (0..12).map(|_| way.transport()).map(async |way| ask(&way, request("GET", "/meet")).await.0);
+    let calls: JoinSet<_> = calls.collect();
+    assert_eq!(calls.join_all().await, [StatusCode::OK; 12], "on a connection each");
     let begun = Instant::now();
     back.stop().await;
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());

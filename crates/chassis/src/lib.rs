@@ -25,6 +25,6 @@ pub use front::{Front, FrontError};
 pub use health::{GetTruths, GetVersion, Health, Live, Ready, Truth, Version, common};
 pub use listener::{Limits, Listener, ListenerError};
 pub use lobby::Lobby;
-pub use reach::{ReachError, reach};
+pub use reach::{ReachError, reach, reach_as};
 pub use secret::{SecretError, secret};
 pub use shutdown::Shutdown;

@@ -1,16 +1,25 @@
 //! Reaching a service at an address: the transport for callers and tests that are not in its process.
 
-use aaa::Transport;
+use std::time::Duration;
+
+use aaa::{Transport, TransportError};
 use axum::body::Body;
 use hyper::Request;
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use hyper::http::{HeaderValue, Uri, header};
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tower::ServiceExt;
 use vocabulary::Clock;
+
+use crate::elsewhere::whole;
+
+/// Longest wait for a connection.
+const CONNECTING: Duration = Duration::from_secs(5);
 
 /// Why an address cannot be reached.
 #[derive(Debug, thiserror::Error)]
@@ -49,13 +58,33 @@ pub fn reach(url: &str, ca_pem: Option<&str>, clock: &Clock) -> Result<Transport
     }
 }
 
+/// The service at `url` that proves to be `name`, as `tls` trusts: for one whose certificate names the service, wherever it
+/// stands.
+pub fn reach_as(name: &str, url: &str, tls: ClientConfig) -> Result<Transport, ReachError> {
+    let wrong = || ReachError::Address(url.to_owned());
+    let base: Uri = url.parse().map_err(|_| wrong())?;
+    let authority = base.authority().filter(|_| base.scheme() == Some(&Scheme::HTTPS)).ok_or_else(wrong)?;
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| wrong())?;
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(CONNECTING));
+    let connector = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_only()
+        .with_server_name_resolver(FixedServerNameResolver::new(name))
+        .enable_http1()
+        .wrap_connector(tcp);
+    Ok(over(connector, Scheme::HTTPS, authority.clone()))
+}
+
 fn over<C>(connector: C, scheme: Scheme, authority: Authority) -> Transport
 where
     C: Connect + Clone + Send + Sync + 'static,
 {
     let client: Client<C, Body> = Client::builder(TokioExecutor::new()).build(connector);
     let service = client.map_request(move |request: Request<Body>| addressed(request, &scheme, &authority));
-    Transport::new(service.map_response(|response| response.map(Body::new)))
+    let service = service.map_response(|response| response.map(Body::new));
+    Transport::new(service.map_err(|error| TransportError::from(whole(&error))))
 }
 
 /// What a caller wrote without knowing where it goes.

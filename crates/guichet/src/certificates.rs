@@ -9,13 +9,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use pki::files::{self, Readers};
-use pki::{Bounds, Check, Folder, Identity, Passphrase, PkiError, Plan, PrivateKey, Profile, Shown, SigningRequest};
+use pki::{
+    Bounds, Check, Folder, Identity, Member, Passphrase, PkiError, Plan, PrivateKey, Profile, Shown, SigningRequest,
+};
 use serde::Serialize;
 use vocabulary::{Chance, Clock};
 use zeroize::Zeroizing;
 
-pub(crate) use arguments::Pki;
-use arguments::{Crl, Csr, Init, Renew, Revoke, Secret, Show, Sign, Use, Verify};
+use arguments::{Crl, Csr, Init, Renew, Revoke, Secret, Show, Sign, Token, Use, Verify};
+pub(crate) use arguments::{Pki, life};
 
 use crate::{Failure, remark, say, say_json};
 
@@ -30,6 +32,7 @@ pub(crate) fn run(command: Pki) -> Result<(), Failure> {
         Pki::Sign(arguments) => sign(arguments, &clock, &chance),
         Pki::Show(arguments) => show(&arguments, &clock),
         Pki::Verify(arguments) => verify(&arguments, &clock),
+        Pki::Token(arguments) => token(arguments, &clock, &chance),
         Pki::Revoke(arguments) => revoke(&arguments, &clock, &chance),
         Pki::Crl(arguments) => crl(&arguments, &clock),
         Pki::Renew(arguments) => renew(&arguments, &clock, &chance),
@@ -216,16 +219,45 @@ fn verify(arguments: &Verify, clock: &Clock) -> Result<(), Failure> {
     say(&format!("{file} is believed.{unlooked}\n"))
 }
 
+fn token(arguments: Token, clock: &Clock, chance: &Chance) -> Result<(), Failure> {
+    let member = Member {
+        names: arguments.san,
+        https: arguments.https,
+        life_seconds: arguments.life.as_secs(),
+        ..Member::new(arguments.service)
+    };
+    let mut folder = Folder::open(&arguments.home.dir)?;
+    let token = folder.invite(&member, &arguments.authority, arguments.ttl, clock, chance)?;
+    // Alone on its line, for pipes and files; what else is to be said goes elsewhere.
+    say(&format!("{}\n", token.expose().as_str()))?;
+    remark(&format!(
+        "{} may join with it, once, until {}: guichet serve {} --join TOKEN",
+        member.name,
+        clock.now().plus(arguments.ttl),
+        member.name
+    ));
+    Ok(())
+}
+
 fn revoke(arguments: &Revoke, clock: &Clock, chance: &Chance) -> Result<(), Failure> {
     let mut folder = Folder::open(&arguments.home.dir)?;
-    let path = Path::new(&arguments.which);
     let reason = arguments.reason.into();
+    if let Some(service) = &arguments.service {
+        let count = folder.dismiss(service, reason, clock, chance)?;
+        return say(&format!(
+            "{service} is sent away: it gets no certificates until it is invited again, and {count} are revoked. Services that \
+             ask the authority know it within a minute; whoever else is to know it needs the new list: {}\n",
+            arguments.home.dir.join("crl.pem").display()
+        ));
+    }
+    let Some(which) = &arguments.which else { return Ok(()) };
+    let path = Path::new(which);
     let entry = if path.exists() {
         folder.revoke_certificate(&text(path)?, reason, clock, chance)?
-    } else if arguments.which.bytes().any(|c| c == b'/' || c == b'.') {
+    } else if which.bytes().any(|c| c == b'/' || c == b'.') {
         return Err(Failure::file("read", path, &std::io::ErrorKind::NotFound.into()));
     } else {
-        folder.revoke(&arguments.which, reason, clock, chance)?
+        folder.revoke(which, reason, clock, chance)?
     };
     say(&format!(
         "{} ({}) is revoked. Whoever is to know it needs the new list: {}\n",

@@ -126,6 +126,9 @@ pub(crate) struct Up {
     /// Run every service as a process of its own on this machine, with PostgreSQL and certificates between them
     #[arg(long, conflicts_with = "database")]
     pub(crate) apart: bool,
+    /// How long the services' certificates live, with --apart: 60s, 10m, 24h; they are renewed at two thirds of it
+    #[arg(long, value_name = "TIME", requires = "apart", value_parser = crate::certificates::life)]
+    pub(crate) certificate_life: Option<std::time::Duration>,
     /// Print one line of JSON on stdout once it serves: its address, its CA, and who can sign in
     #[arg(long)]
     pub(crate) json: bool,
@@ -223,6 +226,10 @@ pub(crate) enum RoleName {
 pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) node: NodeArguments,
+    /// Get the certificates of this service from the authority by this token of `guichet pki token`; @FILE reads it from a
+    /// file. Not looked at while there are good ones
+    #[arg(long, value_name = "TOKEN|@FILE", env = "GUICHET_JOIN", hide_env_values = true)]
+    pub(crate) join: Option<crate::links::Invitation>,
     /// Stop when standard input ends: for a parent that may die
     #[arg(long, hide = true)]
     pub(crate) attached: bool,
@@ -302,6 +309,9 @@ pub(crate) struct NodeArguments {
     /// [default: tls in its own directory]
     #[arg(long, value_name = "DIR", env = "GUICHET_CERTIFICATES")]
     pub(crate) certificates: Option<PathBuf>,
+    /// The authority's folder, as `guichet pki init` made it (authority) [default: pki in its own directory]
+    #[arg(long, value_name = "DIR", env = "GUICHET_PKI_DIR")]
+    pub(crate) pki_dir: Option<PathBuf>,
     /// The address that browsers use for the bank (web and identity)
     #[arg(long, value_name = "URL", env = "GUICHET_ORIGIN")]
     pub(crate) origin: Option<String>,
@@ -320,4 +330,6 @@ pub(crate) enum ServiceName {
     Journal,
     Monitor,
     Web,
+    /// Signs the certificates of the others
+    Authority,
 }

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 mod apart;
+mod authority;
 mod certificates;
 mod cli;
 mod data_dir;
@@ -14,6 +15,7 @@ mod health;
 mod house;
 mod import;
 mod keys;
+mod links;
 mod node;
 mod notify;
 mod origin;

@@ -9,8 +9,10 @@ use bank::BankConfig;
 use contracts::peers;
 use serde::Deserialize;
 use store::Database;
+use vocabulary::Clock;
 
 use crate::cli::{DoorArguments, NodeArguments, ServiceName};
+use crate::links::{Links, Place};
 use crate::settings::{self, BankFile};
 use crate::{Failure, say};
 
@@ -22,6 +24,7 @@ struct File {
     database: Option<String>,
     listen: Option<SocketAddr>,
     certificates: Option<PathBuf>,
+    pki_dir: Option<PathBuf>,
     origin: Option<String>,
     proxies: Option<u8>,
     #[serde(default)]
@@ -57,6 +60,7 @@ impl ServiceName {
             Self::Journal => contracts::journal::SERVICE,
             Self::Monitor => contracts::monitor::SERVICE,
             Self::Web => peers::WEB,
+            Self::Authority => contracts::authority::SERVICE,
         }
     }
 
@@ -72,6 +76,7 @@ impl ServiceName {
             Self::Bank => 8452,
             Self::Journal => 8453,
             Self::Monitor => 8454,
+            Self::Authority => 8450,
         };
         SocketAddr::from(([127, 0, 0, 1], port))
     }
@@ -88,6 +93,8 @@ pub(crate) struct Node {
     pub(crate) listen: SocketAddr,
     /// The folder of its certificate and of the authority's.
     pub(crate) certificates: PathBuf,
+    /// The authority's folder, for its service alone.
+    pub(crate) pki_dir: PathBuf,
     pub(crate) origin: Option<String>,
     pub(crate) proxies: u8,
     /// Where the services are that it calls.
@@ -137,6 +144,7 @@ impl Node {
         let node = Self {
             peers: addresses(service, file.peers, &arguments.peer)?,
             certificates: arguments.certificates.clone().or(file.certificates).unwrap_or_else(|| data_dir.join("tls")),
+            pki_dir: arguments.pki_dir.clone().or(file.pki_dir).unwrap_or_else(|| data_dir.join("pki")),
             listen: arguments.listen.or(file.listen).unwrap_or_else(|| service.usual_address()),
             origin: arguments.origin.clone().or(file.origin),
             proxies: arguments.proxies.or(file.proxies).unwrap_or(0),
@@ -157,8 +165,17 @@ impl Node {
         Ok(self.database.as_deref().ok_or_else(none)?.parse()?)
     }
 
+    /// Where its certificates are.
+    pub(crate) fn place(&self) -> Place {
+        let (folder, name) = (self.certificates.clone(), self.service.name().to_owned());
+        Place { folder, name, https: self.service == ServiceName::Web }
+    }
+
     /// The files that have to be there.
     fn files(&self) -> Vec<PathBuf> {
+        if self.service == ServiceName::Authority {
+            return vec![self.pki_dir.join("root.pem"), self.pki_dir.join("intermediate-key.pem")];
+        }
         let own = self.service.name();
         let mut names = vec!["ca.pem".to_owned(), format!("{own}.pem"), format!("{own}-key.pem")];
         if self.service == ServiceName::Web {
@@ -234,9 +251,15 @@ pub(crate) fn check(arguments: &NodeArguments) -> Result<(), Failure> {
         node.files().iter().filter(|path| !path.is_file()).map(|path| path.display().to_string()).collect();
     if !missing.is_empty() {
         return Err(Failure::Settings(format!(
-            "these files are missing: {}. `ca.pem` is the authority's certificate, the others are this service's own \
-             certificate and key, issued under its name",
-            missing.join(", ")
+            "these files are missing: {}. {}",
+            missing.join(", "),
+            match node.service {
+                ServiceName::Authority => "`guichet pki init` makes an authority",
+                _ => {
+                    "`ca.pem` is the authority's certificate, the others are this service's own certificate and key, issued \
+                     under its name: `guichet serve --join TOKEN` gets them all, with a token of `guichet pki token`"
+                }
+            }
         )));
     }
     certificates_fit(&node)?;
@@ -245,7 +268,10 @@ pub(crate) fn check(arguments: &NodeArguments) -> Result<(), Failure> {
 
 /// The certificates can be read, and name the service.
 fn certificates_fit(node: &Node) -> Result<(), Failure> {
-    crate::serve::Keys::open(node).map(|_| ())
+    match node.service {
+        ServiceName::Authority => Ok(pki::Folder::open(&node.pki_dir).map(|_| ())?),
+        _ => Links::open(&node.place(), &Clock::system()).map(|_| ()),
+    }
 }
 
 /// `guichet config show`.
@@ -265,7 +291,10 @@ impl Node {
             line("database", database);
         }
         line("listen", &self.listen.to_string());
-        line("certificates", &self.certificates.display().to_string());
+        match self.service {
+            ServiceName::Authority => line("pki_dir", &self.pki_dir.display().to_string()),
+            _ => line("certificates", &self.certificates.display().to_string()),
+        }
         if let Some(origin) = &self.origin {
             line("origin", origin);
         }

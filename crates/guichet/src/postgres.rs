@@ -12,13 +12,16 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use pki::{Authority, Request, Usage};
-use vocabulary::{Chance, Clock};
+use store::Database;
 
 use crate::Failure;
+use crate::links::Place;
 
 /// Who owns the server. No certificate is issued in this name, so it opens nothing from outside.
 const SUPERUSER: &str = "postgres";
+/// The name in the server's certificate; and a role, for whoever keeps that certificate fresh: it may make the server read
+/// its files again, and end sessions.
+pub(crate) const NAME: &str = "postgresql";
 /// Connections that one service may hold.
 const CONNECTIONS: u32 = 60;
 /// Another program may take a free port between our looking and the server's opening it.
@@ -30,46 +33,45 @@ const COMPLETE: &str = "complete";
 /// Waits until our end of the pipe closes, which happens however we end; then stops the server.
 const KEEPER: &str = r#"cat >/dev/null; exec "$@" >/dev/null 2>&1"#;
 
+/// A path as it stands in the options of a database's address.
+pub(crate) fn in_address(path: &Path) -> String {
+    ["%", "&", "#", "+", "?"].iter().fold(path.display().to_string(), |text, sign| {
+        text.replace(sign, &format!("%{:02X}", sign.as_bytes().first().unwrap_or(&b'%')))
+    })
+}
+
 /// The database of `service`.
 pub(crate) fn database_of(service: &str) -> String {
     format!("guichet_{service}")
 }
 
+/// The names at which the server is reached.
+pub(crate) fn names() -> Vec<String> {
+    vec!["localhost".into(), "127.0.0.1".into()]
+}
+
 /// A running server; stopped when dropped.
 pub(crate) struct Postgres {
+    folder: PathBuf,
     port: u16,
     keeper: Child,
 }
 
 impl Postgres {
-    /// Starts the server kept in `folder`; makes it when there is none. `services` are its roles.
-    pub(crate) fn start(
-        folder: &Path,
-        services: &[&str],
-        authority: &Authority,
-        clock: &Clock,
-        chance: &Chance,
-    ) -> Result<Self, Failure> {
+    /// Starts the server kept in `folder`; makes it when there is none. `services` are its roles; its certificates are at
+    /// `place`.
+    pub(crate) fn start(folder: &Path, services: &[&str], place: &Place) -> Result<Self, Failure> {
         let (bin, owner) = (programs()?, Owner::of_the_server()?);
         owner.make_folder(folder)?;
         let data = folder.join("data");
         if !folder.join(COMPLETE).exists() {
             set_up(&bin, &owner, folder, services)?;
         }
-        let request = Request {
-            names: vec!["localhost".into(), "127.0.0.1".into()],
-            common_name: "postgresql".into(),
-            usage: Usage::Server,
-            ..Request::https(["localhost"])
-        };
-        let issued = authority.issue(&request, clock, chance)?;
-        owner.give(&folder.join("ca.pem"), authority.certificate_pem())?;
-        owner.give(&folder.join("server.pem"), &issued.cert_pem)?;
-        owner.give(&folder.join("server-key.pem"), &issued.key_pem)?;
+        hand_certificates(&owner, place, folder)?;
         owner.give(&data.join("pg_hba.conf"), &who_may_connect(services))?;
         let keeper = keeper(&owner, &bin, &data)?;
         // From here on the keeper stops what was started, also when the rest fails.
-        let mut server = Self { port: 0, keeper };
+        let mut server = Self { folder: folder.into(), port: 0, keeper };
         server.port = begin(&bin, &owner, folder, &data)?;
         Ok(server)
     }
@@ -78,6 +80,50 @@ impl Postgres {
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }
+}
+
+impl Postgres {
+    /// Who tells this server of new certificates.
+    pub(crate) fn warden(&self, place: &Place) -> Result<Warden, Failure> {
+        let files = in_address(&place.folder);
+        let address = format!(
+            "postgres://{NAME}@localhost:{}/postgres?sslrootcert={files}/ca.pem&sslcert={files}/{NAME}.pem&sslkey={files}/\
+             {NAME}-key.pem",
+            self.port
+        );
+        Ok(Warden { folder: self.folder.clone(), place: place.clone(), address: address.parse()? })
+    }
+}
+
+/// Tells the server of new certificates and revocations.
+pub(crate) struct Warden {
+    folder: PathBuf,
+    place: Place,
+    address: Database,
+}
+
+impl Warden {
+    /// The server uses what lies at the place now, and whoever came in with a certificate that was taken back is out.
+    pub(crate) async fn take_up(&self) -> Result<(), Failure> {
+        hand_certificates(&Owner::of_the_server()?, &self.place, &self.folder)?;
+        let lists = self.place.folder.join("crl.pem");
+        let lists = fs::read_to_string(&lists).map_err(|error| Failure::file("read", &lists, &error))?;
+        Ok(store::take_up_certificates(&self.address, &pki::revoked_in(&lists)?).await?)
+    }
+}
+
+/// Gives the server copies of the certificates, which it reads as its own user.
+fn hand_certificates(owner: &Owner, place: &Place, folder: &Path) -> Result<(), Failure> {
+    // Opened as a pair that fits, whatever is replaced meanwhile.
+    let own = pki::Identity::open(&place.folder, &place.name)?;
+    let text = |name: &str| {
+        let path = place.folder.join(name);
+        fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))
+    };
+    owner.give(&folder.join("ca.pem"), &text("ca.pem")?)?;
+    owner.give(&folder.join("crl.pem"), &text("crl.pem")?)?;
+    owner.give(&folder.join("server-key.pem"), &own.key_pem())?;
+    owner.give(&folder.join("server.pem"), &own.cert_pem())
 }
 
 impl Drop for Postgres {
@@ -207,13 +253,23 @@ fn roles(services: &[&str]) -> String {
         )
     };
     let own: String = services.iter().map(of_role).collect();
-    format!("REVOKE ALL ON DATABASE postgres FROM PUBLIC\nREVOKE ALL ON DATABASE template1 FROM PUBLIC\n{own}")
+    format!(
+        "REVOKE ALL ON DATABASE postgres FROM PUBLIC\nREVOKE ALL ON DATABASE template1 FROM PUBLIC\n{own}\
+         CREATE ROLE {NAME} LOGIN CONNECTION LIMIT 5\n\
+         GRANT CONNECT ON DATABASE postgres TO {NAME}\n\
+         GRANT pg_signal_backend, pg_read_all_stats TO {NAME}\n\
+         GRANT EXECUTE ON FUNCTION pg_reload_conf() TO {NAME}\n"
+    )
 }
 
 fn who_may_connect(services: &[&str]) -> String {
-    let line = |role: &&str| format!("hostssl {} {role} 127.0.0.1/32 cert clientcert=verify-full\n", database_of(role));
-    let lines: String = services.iter().map(line).collect();
-    format!("# TLS with a client certificate whose common name is the role, each to its own database.\n{lines}")
+    let line =
+        |database: &str, role: &str| format!("hostssl {database} {role} 127.0.0.1/32 cert clientcert=verify-full\n");
+    let lines: String = services.iter().map(|role| line(&database_of(role), role)).collect();
+    format!(
+        "# TLS with a client certificate whose common name is the role, each to its own database.\n{lines}{}",
+        line("postgres", NAME)
+    )
 }
 
 /// Runs a command to its end, with this on its standard input.
@@ -286,6 +342,7 @@ fn settings(folder: &Path, port: u16) -> String {
     format!(
         "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nmax_connections = 200\n\
          ssl = on\nssl_min_protocol_version = 'TLSv1.3'\nssl_ca_file = '{folder}/ca.pem'\n\
+         ssl_crl_file = '{folder}/crl.pem'\n\
          ssl_cert_file = '{folder}/server.pem'\nssl_key_file = '{folder}/server-key.pem'\n\
          fsync = on\nsynchronous_commit = on\nlog_timezone = 'UTC'\ntimezone = 'UTC'\n"
     )

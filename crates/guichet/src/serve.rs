@@ -3,23 +3,23 @@
 //! It starts whatever else runs or not: it listens at once, waits for what it needs, and says meanwhile for what. What
 //! it is made of is what `guichet up` is made of; only the ways between differ.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aaa::{Caller, Directory, Jwks, Problem, Transport, Verifier};
 use axum::Router;
-use chassis::{Listener, Lobby, Ready, Rules, Shutdown};
-use contracts::peers::{self, GetTrusted};
+use chassis::{Listener, Lobby, Ready, Shutdown};
+use contracts::peers::GetTrusted;
 use futures_util::future::BoxFuture;
 use monitor::Monitor;
-use pki::{Identity, Link, PkiError, Trust};
 use tokio::sync::Mutex;
 use vocabulary::{Chance, Clock};
 use web::Web;
 
+use crate::authority::Authority;
 use crate::cli::{Serve, ServiceName};
 use crate::house::{SERVICES, hear_from_identity, operations, signing_key};
+use crate::links::{self, Freshening, Invitation, Links};
 use crate::node::Node;
 use crate::rooms::{self, Ground, rounds};
 use crate::telling::tell_journal;
@@ -44,14 +44,25 @@ pub(crate) async fn run(arguments: Serve) -> Result<(), Failure> {
     }
     notify::follow(&shutdown);
     let _lock = data_dir::take(&node.data_dir)?;
-    let keys = Keys::open(&node)?;
+    let (clock, chance) = (Clock::system(), Chance::system());
+    let links = tokio::select! {
+        links = links_of(&node, arguments.join.as_ref(), &clock, &chance) => links?,
+        () = shutdown.begun() => return Ok(()),
+    };
     let listener = Listener::bind(node.listen).await?;
     tracing::info!(service = node.service.name(), address = %listener.address(), "listens");
 
     let lobby = Lobby::waiting_for("its parts");
-    keys.keep_fresh(&shutdown);
-    let serving = tokio::spawn(keys.serve(listener, lobby.router(), shutdown.clone())?);
-    let opening = Opening { node, keys, lobby: lobby.clone(), shutdown: shutdown.clone() };
+    let serving = tokio::spawn(links.serve(node.service, listener, lobby.router(), shutdown.clone())?);
+    let opening = Opening {
+        node,
+        links,
+        invitation: arguments.join,
+        clock,
+        chance,
+        lobby: lobby.clone(),
+        shutdown: shutdown.clone(),
+    };
     let opened = tokio::select! {
         opened = opening.open() => Some(opened),
         () = shutdown.begun() => None,
@@ -84,98 +95,19 @@ fn stop_with_parent(shutdown: &Shutdown) {
     });
 }
 
-/// The certificates of this process's links, taken up anew while it runs.
-#[derive(Clone)]
-pub(crate) struct Keys {
-    folder: PathBuf,
-    service: ServiceName,
-    /// Between services.
-    inner: Link,
-    /// For browsers, at the pages' process alone.
-    public: Option<Link>,
-}
-
-/// How often certificates and revocation lists are read again.
-const READING: Duration = Duration::from_secs(10);
-/// The public's certificate: it names the bank, not the process.
-const HTTPS: &str = "https";
-
-impl Keys {
-    /// From the node's folder.
-    pub(crate) fn open(node: &Node) -> Result<Self, Failure> {
-        let (folder, service, clock) = (node.certificates.clone(), node.service, Clock::system());
-        let trust = trust_of(&folder)?;
-        let inner = Link::new(identity_of(&folder, service.name())?, trust.clone(), &clock)?;
-        let public = match service {
-            ServiceName::Web => Some(Link::new(Identity::open(&folder, HTTPS)?, trust, &clock)?),
-            _ => None,
-        };
-        Ok(Self { folder, service, inner, public })
-    }
-
-    /// Serves the public at the pages' process, and the peers that the contract names at every other.
-    fn serve(
-        &self,
-        listener: Listener,
-        router: Router,
-        shutdown: Shutdown,
-    ) -> Result<BoxFuture<'static, ()>, PkiError> {
-        if let Some(public) = &self.public {
-            return Ok(Box::pin(listener.serve(router, Arc::new(public.public_config()?), shutdown)));
+/// Opens the certificates of this process's links, or joins to get them.
+async fn links_of(
+    node: &Node,
+    invitation: Option<&Invitation>,
+    clock: &Clock,
+    chance: &Chance,
+) -> Result<Links, Failure> {
+    match node.service {
+        ServiceName::Authority => {
+            let authority = Authority::new(&node.pki_dir, clock.clone(), chance.clone());
+            Ok(Links { inner: authority.link()?, public: None })
         }
-        let rules =
-            Rules { service: self.service.name(), admits: peers::may_call, believes: peers::speaks_for_clients };
-        let (router, link) = (chassis::behind_door(router, rules), self.inner.clone());
-        Ok(Box::pin(listener.serve_mutual(router, link, shutdown)?))
-    }
-
-    /// Takes up what was renewed or revoked. What cannot be read now changes nothing: the last good ones stay.
-    fn keep_fresh(&self, shutdown: &Shutdown) {
-        let keys = self.clone();
-        rounds(READING, shutdown, move || {
-            let keys = keys.clone();
-            async move {
-                if let Err(failure) = keys.read_again() {
-                    tracing::error!(%failure, "the certificates cannot be read again; the ones read before stay in use");
-                }
-            }
-        });
-    }
-
-    fn read_again(&self) -> Result<(), Failure> {
-        self.inner.replace_trust(trust_of(&self.folder)?)?;
-        self.inner.replace_identity(identity_of(&self.folder, self.service.name())?)?;
-        if let Some(public) = &self.public {
-            public.replace_identity(Identity::open(&self.folder, HTTPS)?)?;
-        }
-        Ok(())
-    }
-}
-
-/// The authority in `ca.pem`, with its list of what it took back where there is one.
-fn trust_of(folder: &Path) -> Result<Trust, Failure> {
-    let ca = folder.join("ca.pem");
-    let text = std::fs::read_to_string(&ca)
-        .map_err(|error| Failure::file("read the certificate of the bank's authority,", &ca, &error))?;
-    let list = folder.join("crl.pem");
-    let trust = Trust::of(&text)?;
-    match std::fs::read_to_string(&list) {
-        Ok(text) => Ok(trust.with_lists(&text)?),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(trust),
-        Err(error) => Err(Failure::file("read the list of revoked certificates,", &list, &error)),
-    }
-}
-
-/// The certificate of a service, which has to name it: others know it by that name.
-fn identity_of(folder: &Path, service: &str) -> Result<Identity, Failure> {
-    let identity = Identity::open(folder, service)?;
-    match identity.name() {
-        Some(name) if name == service => Ok(identity),
-        other => Err(Failure::Settings(format!(
-            "the certificate {} is not that of {service}: its common name is {}",
-            folder.join(format!("{service}.pem")).display(),
-            other.unwrap_or_else(|| "missing".into())
-        ))),
+        _ => links::obtained(&node.place(), invitation, clock, chance).await,
     }
 }
 
@@ -185,7 +117,10 @@ type Close = BoxFuture<'static, ()>;
 /// A service being opened.
 struct Opening {
     node: Node,
-    keys: Keys,
+    links: Links,
+    invitation: Option<Invitation>,
+    clock: Clock,
+    chance: Chance,
     lobby: Lobby,
     shutdown: Shutdown,
 }
@@ -193,9 +128,13 @@ struct Opening {
 impl Opening {
     async fn open(self) -> Result<(Router, Close), Failure> {
         // Clients are behind the pages' process; its own proxies concern nobody else.
-        let ground = Ground::new(Clock::system(), Chance::system(), 0, self.node.origin.clone());
+        let ground = Ground::new(self.clock.clone(), self.chance.clone(), 0, self.node.origin.clone());
         let ways = self.ways(&ground.directory)?;
+        if self.node.service != ServiceName::Authority {
+            self.keep_fresh(&ground.directory)?;
+        }
         match self.node.service {
+            ServiceName::Authority => self.authority(&ground),
             ServiceName::Identity => self.identity(&ground).await,
             ServiceName::Bank => self.bank(&ground).await,
             ServiceName::Journal => self.journal(&ground).await,
@@ -208,13 +147,46 @@ impl Opening {
     fn ways(&self, directory: &Directory) -> Result<Vec<(&'static str, Transport)>, Failure> {
         let mut ways = Vec::new();
         for (service, addresses) in &self.node.peers {
-            let way = chassis::elsewhere(service, addresses, &self.keys.inner, Chance::system())
-                .map_err(|error| Failure::Settings(error.to_string()))?
-                .transport();
+            let way = self.way(service, addresses)?;
             directory.set(service, way.clone());
             ways.push((*service, way));
         }
         Ok(ways)
+    }
+
+    fn way(&self, service: &str, addresses: &[String]) -> Result<Transport, Failure> {
+        let way = chassis::elsewhere(service, addresses, &self.links.inner, self.chance.clone());
+        Ok(way.map_err(|error| Failure::Settings(error.to_string()))?.transport())
+    }
+
+    /// Renews this process's certificates, and hears what the authority takes back.
+    fn keep_fresh(&self, directory: &Directory) -> Result<(), Failure> {
+        let place = self.node.place();
+        let named = self.node.peers.iter().find(|(name, _)| *name == contracts::authority::SERVICE);
+        let addresses = links::authority_of(&place, named.map(|(_, addresses)| addresses.as_slice()));
+        if !addresses.is_empty() {
+            directory.set(contracts::authority::SERVICE, self.way(contracts::authority::SERVICE, &addresses)?);
+        }
+        let freshening = Freshening {
+            place,
+            links: self.links.clone(),
+            caller: (!addresses.is_empty()).then(|| directory.caller().within(ANSWERING)),
+            invitation: self.invitation.clone(),
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+            changed: Arc::default(),
+        };
+        freshening.begin(&self.shutdown);
+        Ok(())
+    }
+
+    fn authority(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+        let authority = Authority::new(&self.node.pki_dir, ground.clock.clone(), ground.chance.clone());
+        authority.keep(&self.links.inner, &ground.directory, &self.shutdown);
+        let audit = Arc::new(());
+        let inner = ground.inner_gate(contracts::authority::SERVICE, audit.clone());
+        let router = authority.module(ground.gate(audit), inner)?.router;
+        Ok((router, Box::pin(std::future::ready(()))))
     }
 
     async fn identity(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
@@ -256,8 +228,14 @@ impl Opening {
         Ok((router, Box::pin(async move { room.settle().await })))
     }
 
+    /// The authority too, where it is known.
+    fn watched(&self) -> Vec<&'static str> {
+        let authority = self.node.peers.iter().map(|(name, _)| *name).filter(|name| !SERVICES.contains(name));
+        SERVICES.into_iter().chain(authority).collect()
+    }
+
     async fn monitor(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
-        let monitor = Monitor::new(ground.directory.clone(), ground.clock.clone(), SERVICES.to_vec());
+        let monitor = Monitor::new(ground.directory.clone(), ground.clock.clone(), self.watched());
         let module = monitor.clone().module(ground.gate(Arc::new(())))?;
         ground.directory.set(contracts::monitor::SERVICE, Transport::in_process(module.router.clone()));
         monitor.check_now().await;

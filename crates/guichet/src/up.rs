@@ -76,7 +76,8 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         data_dir: settings.data_dir.clone(),
         people,
     };
-    welcome.tell(&arguments, matches!(made, Created::New), &authority)?;
+    let fingerprint = authority.fingerprint();
+    welcome.tell(&arguments, matches!(made, Created::New).then_some(fingerprint.as_str()))?;
     if demonstrated {
         demo::finished(&settings)?;
     }
@@ -109,12 +110,14 @@ pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
 
 impl Welcome {
     /// In words, or as the one line that programs read.
-    pub(crate) fn tell(&self, arguments: &Up, new_authority: bool, authority: &Authority) -> Result<(), Failure> {
+    ///
+    /// `new` is the fingerprint of an authority that nobody trusts yet.
+    pub(crate) fn tell(&self, arguments: &Up, new: Option<&str>) -> Result<(), Failure> {
         if arguments.json {
             let line = serde_json::to_string(self).map_err(std::io::Error::other)?;
             say(&format!("{line}\n"))
         } else {
-            say(&in_words(self, new_authority, arguments.demo, authority))
+            say(&in_words(self, arguments.demo, new))
         }
     }
 }
@@ -143,7 +146,7 @@ pub(crate) fn url(settings: &Settings, address: SocketAddr) -> String {
     }
 }
 
-fn in_words(welcome: &Welcome, new_authority: bool, demo: bool, authority: &Authority) -> String {
+fn in_words(welcome: &Welcome, demo: bool, new: Option<&str>) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "\n  The bank is open:  {}\n", welcome.url);
     if !welcome.people.is_empty() {
@@ -166,16 +169,14 @@ fn in_words(welcome: &Welcome, new_authority: bool, demo: bool, authority: &Auth
             welcome.data_dir.display()
         );
     }
-    trust(&mut out, &welcome.ca, &welcome.url, new_authority, authority);
+    trust(&mut out, &welcome.ca, &welcome.url, new);
     let _ = writeln!(out, "  Data: {}    Stop: Ctrl-C\n", welcome.data_dir.display());
     out
 }
 
 /// How to make a browser believe the certificate, without teaching anybody to click warnings away.
-fn trust(out: &mut String, ca: &Path, url: &str, new: bool, authority: &Authority) {
-    if !new {
-        return;
-    }
+fn trust(out: &mut String, ca: &Path, url: &str, new: Option<&str>) {
+    let Some(fingerprint) = new else { return };
     let _ = writeln!(
         out,
         "  Your browser does not know this bank's certificate authority yet, and will warn. To trust it, import\n  \
@@ -186,6 +187,6 @@ fn trust(out: &mut String, ca: &Path, url: &str, new: bool, authority: &Authorit
         ca.display(),
         ca.display(),
         url,
-        authority.fingerprint()
+        fingerprint
     );
 }

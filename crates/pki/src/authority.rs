@@ -356,6 +356,13 @@ pub(crate) fn fingerprint(der: &[u8]) -> String {
     Sha256::digest(der).iter().map(|b| format!("{b:02X}")).collect::<Vec<_>>().join(":")
 }
 
+/// The SHA-256 of the first certificate in a text.
+pub fn fingerprint_of(pem: &str) -> Result<[u8; 32], PkiError> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes())
+        .map_err(|_| PkiError::Refused("there is no certificate in it".into()))?;
+    Ok(Sha256::digest(&der).into())
+}
+
 fn leaf_params(request: &Request) -> Result<CertificateParams, PkiError> {
     if request.names.is_empty() && request.usage.serves() {
         return Err(PkiError::Refused("a server needs at least one DNS name or IP address".into()));

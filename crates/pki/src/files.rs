@@ -27,7 +27,7 @@ pub enum Readers {
 }
 
 /// Makes the folder, closed to others, when it is not there yet.
-pub(crate) fn make_folder(dir: &Path) -> Result<(), PkiError> {
+pub fn make_folder(dir: &Path) -> Result<(), PkiError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed("create the folder", dir))
 }
 

@@ -253,6 +253,7 @@ impl Folder {
         }
         self.index.list_number = self.index.list_number.saturating_add(1);
         let now = clock.now();
+        self.index.list_made = Some(now);
         // The number first: one that was handed out is never used again.
         self.index.write(&self.dir.join("index.json"), now)?;
         let mut text = String::new();
@@ -265,6 +266,16 @@ impl Folder {
         text += &self.must_read("root-crl.pem", Readers::Everyone)?;
         files::write(&self.dir.join("crl.pem"), &text, Readers::Everyone)?;
         Ok(text)
+    }
+
+    /// Makes a new list when two thirds of the last one's life are over, so that it never runs out while somebody looks.
+    pub fn list_if_due(&mut self, clock: &Clock) -> Result<(), PkiError> {
+        let life = Duration::from_secs(self.index.list_life_seconds);
+        let until = self.index.list_made.map(|made| made.plus(life.saturating_mul(2).checked_div(3).unwrap_or(life)));
+        if until.is_some_and(|until| clock.now() < until) {
+            return Ok(());
+        }
+        self.list(None, clock).map(|_| ())
     }
 
     /// Replaces the intermediate by one with a new key, under the same names and bounds. Certificates of the former stay

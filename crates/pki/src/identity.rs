@@ -9,9 +9,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use vocabulary::{Chance, Clock, Timestamp};
 use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::Zeroizing;
 
 use crate::files::{self, Readers};
-use crate::{Authority, Life, PkiError, Request, names};
+use crate::{Authority, Life, PkiError, Request, keys, names};
 
 /// A certificate chain with its private key.
 pub struct Identity {
@@ -112,6 +113,16 @@ impl Identity {
         files::write(&key_path, &issued.key_pem, Readers::Owner)?;
         files::write(&cert_path, &issued.cert_pem, Readers::Everyone)?;
         issued.identity()
+    }
+
+    /// The chain in PEM, leaf first.
+    pub fn cert_pem(&self) -> String {
+        self.chain.iter().map(|one| keys::encode("CERTIFICATE", one.to_vec())).collect()
+    }
+
+    /// The private key (PKCS#8) in PEM.
+    pub fn key_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(keys::encode("PRIVATE KEY", self.key.secret_der().to_vec()))
     }
 
     /// From when until when it is valid.

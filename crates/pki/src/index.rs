@@ -97,6 +97,9 @@ pub(crate) struct Index {
     pub(crate) list_number: u64,
     /// How long a revocation list is good for, in seconds.
     pub(crate) list_life_seconds: u64,
+    /// When the last list was made.
+    #[serde(default)]
+    pub(crate) list_made: Option<Timestamp>,
     /// The number of the root's last list.
     #[serde(default)]
     pub(crate) root_list_number: u64,
@@ -121,6 +124,7 @@ impl Index {
             version: 1,
             list_number: 0,
             list_life_seconds: list_life.as_secs(),
+            list_made: None,
             root_list_number: 0,
             revoked_intermediates: Vec::new(),
             issued: Vec::new(),

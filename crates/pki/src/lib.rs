@@ -32,7 +32,7 @@ mod tls;
 mod trust;
 mod verify;
 
-pub use authority::{Authority, Created, Issued, Profile, Request, Usage};
+pub use authority::{Authority, Created, Issued, Profile, Request, Usage, fingerprint_of};
 pub use bounds::{Bound, Bounds};
 pub use folder::{Folder, Plan};
 pub use identity::Identity;
@@ -41,6 +41,7 @@ pub use joining::{Deed, Event, Grant, Member, Token, Wish};
 pub use keys::{Algorithm, Passphrase, PrivateKey, Warning};
 pub use life::Life;
 pub use link::Link;
+pub use lists::revoked_in;
 pub use negotiated::{Negotiated, Peer};
 pub use pinned::pinned_config;
 pub use request::SigningRequest;

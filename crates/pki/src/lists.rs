@@ -8,8 +8,9 @@ use rcgen::{
 use vocabulary::Timestamp;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::revocation_list::CertificateRevocationList;
 
-use crate::{PkiError, Reason, Revoked};
+use crate::{PkiError, Reason, Revoked, folder};
 
 /// What a list says beside whom it names.
 #[derive(Clone, Copy)]
@@ -46,6 +47,17 @@ pub(crate) fn sign<'a>(
     };
     let signed = list.signed_by(issuer).map_err(PkiError::crypto("sign the revocation list"))?;
     signed.pem().map_err(PkiError::crypto("write the revocation list"))
+}
+
+/// The serial numbers that lists in PEM name, in hexadecimal digits.
+pub fn revoked_in(lists: &str) -> Result<Vec<String>, PkiError> {
+    let wrong = || PkiError::Refused("this is no revocation list".into());
+    let mut serials = Vec::new();
+    for block in pem::parse_many(lists).map_err(|_| wrong())? {
+        let (_, list) = CertificateRevocationList::from_der(block.contents()).map_err(|_| wrong())?;
+        serials.extend(list.iter_revoked_certificates().map(|one| folder::digits(one.raw_serial())));
+    }
+    Ok(serials)
 }
 
 fn identifier(der: &[u8]) -> Option<Vec<u8>> {

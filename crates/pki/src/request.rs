@@ -3,7 +3,7 @@
 //! What a stranger's request asks for is a wish. Taken from it is the public key, because its signature proves that the
 //! other holds the private one; names are compared with what the signer allows, and never copied.
 
-use rcgen::{CertificateParams, SubjectPublicKeyInfo};
+use rcgen::{CertificateParams, DistinguishedName, SubjectPublicKeyInfo};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
@@ -39,6 +39,17 @@ impl SigningRequest {
         check_names(names)?;
         let mut params = CertificateParams::new(names).map_err(PkiError::crypto("name the request"))?;
         params.distinguished_name = subject(common_name)?;
+        Self::written(params, key)
+    }
+
+    /// Makes one that brings the public key and wishes for nothing, in PEM: whoever signs knows what it is for.
+    pub fn bare(key: &PrivateKey) -> Result<String, PkiError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        Self::written(params, key)
+    }
+
+    fn written(params: CertificateParams, key: &PrivateKey) -> Result<String, PkiError> {
         let made = params.serialize_request(key.pair()).map_err(PkiError::crypto("sign the request"))?;
         made.pem().map_err(PkiError::crypto("write the request"))
     }

@@ -33,6 +33,7 @@ pub mod testing;
 mod tls;
 mod transaction;
 mod value;
+mod warden;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ pub use single::FromRow;
 pub use transaction::Transaction;
 pub use uuid::Uuid;
 pub use value::{FromValue, Item, List, Row, Value};
+pub use warden::take_up_certificates;
 
 /// An open database. Cheap to clone.
 #[derive(Clone)]

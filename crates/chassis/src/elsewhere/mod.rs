@@ -27,7 +27,8 @@ use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 use vocabulary::Chance;
 
-use self::instance::{Instance, Kind, whole};
+pub(crate) use self::instance::whole;
+use self::instance::{Instance, Kind};
 pub use self::place::{Names, SystemNames};
 use self::place::{Place, Places};
 pub use self::standing::{Standing, State};

@@ -39,7 +39,16 @@ Examples:
   guichet pki verify alice.pem --for client --at 2027-01-01T00:00:00Z
   guichet pki verify bank.pem --ca root.pem --crl crl.pem")]
     Verify(Verify),
-    /// Take a certificate back; makes a new revocation list at once
+    /// Invite a service: a token with which its process gets its certificates from `guichet serve authority`
+    #[command(after_help = "\
+The token works once, for this service, for a short while; it also tells the service whom to trust. It is a secret until it is used.
+
+Examples:
+  guichet pki token --service bank
+  guichet pki token --service web --https bank.example.org --authority https://ca.internal:8450
+  guichet serve bank --config bank.toml --join TOKEN")]
+    Token(Token),
+    /// Take a certificate back, or all of a service; makes a new revocation list at once
     Revoke(Revoke),
     /// Make a new revocation list
     Crl(Crl),
@@ -175,12 +184,39 @@ pub(crate) struct Verify {
 }
 
 #[derive(Args)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    pub(crate) home: Home,
+    /// Which service: identity, bank, journal, monitor, web; or another name, such as postgresql, for `guichet pki keep`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: String,
+    /// How long the token may wait to be used: 60s, 10m, 24h
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = life)]
+    pub(crate) ttl: Duration,
+    /// Where the service reaches the authority
+    #[arg(long, value_name = "URL", env = "GUICHET_AUTHORITY", default_value = "https://localhost:8450")]
+    pub(crate) authority: String,
+    /// A further DNS name or address of the service, besides its own name. May be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) san: Vec<String>,
+    /// A name that browsers use: it gets a second certificate for these (web). May be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) https: Vec<String>,
+    /// How long its certificates live: they are renewed at two thirds of it
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = life)]
+    pub(crate) life: Duration,
+}
+
+#[derive(Args)]
 pub(crate) struct Revoke {
     #[command(flatten)]
     pub(crate) home: Home,
     /// The certificate's file, or its serial number in hexadecimal digits
-    #[arg(value_name = "CERTIFICATE|SERIAL")]
-    pub(crate) which: String,
+    #[arg(value_name = "CERTIFICATE|SERIAL", required_unless_present = "service", conflicts_with = "service")]
+    pub(crate) which: Option<String>,
+    /// Send this service away: all its certificates are taken back, and it gets none until it is invited again
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
     /// Why; written into the revocation list
     #[arg(long, value_enum, default_value_t)]
     pub(crate) reason: Why,
@@ -304,7 +340,7 @@ impl From<Why> for Reason {
 }
 
 /// A number and its unit.
-fn life(text: &str) -> Result<Duration, String> {
+pub(crate) fn life(text: &str) -> Result<Duration, String> {
     const WANTED: &str = "write a number and s, m, h or d, such as 60s, 24h or 30d";
     let (number, seconds) = match text.char_indices().last() {
         Some((at, 's')) => (text.get(..at), 1),

@@ -39,7 +39,7 @@ async fn a_bank_apart_does_what_a_bank_does_and_outlives_its_processes() {
     scene.a_killed_process_is_back_and_nothing_is_lost().await;
     let folder = bank.line.data_dir.clone();
     let serving = services(&folder);
-    assert_eq!(serving.len(), 5, "{serving:?}");
+    assert_eq!(serving.len(), 6, "{serving:?}");
     assert!(bank.terminate().success());
     assert!(services(&folder).is_empty(), "{:?} still run", services(&folder));
     // What was done stays.
@@ -134,14 +134,17 @@ impl Scene {
     /// The way to `service`, as whom `own` shows a certificate of.
     fn way(&self, own: Option<&str>, service: &str) -> Transport {
         let address = format!("https://localhost:{}", self.port(service));
-        let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
-        let Some(own) = own else { return chassis::reach(&address, Some(&ca), &Clock::system()).unwrap() };
+        let Some(own) = own else {
+            let ca = std::fs::read_to_string(self.folder.join("ca.pem")).unwrap();
+            let tls = pki::client_config(&ca, None, &Clock::system()).unwrap();
+            return chassis::reach_as(service, &address, tls).unwrap();
+        };
         chassis::elsewhere(service, &[address], &self.link(own), Chance::system()).unwrap().transport()
     }
 
     /// As `own`, with its certificate.
     fn link(&self, own: &str) -> Link {
-        let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
+        let ca = std::fs::read_to_string(self.folder.join("ca.pem")).unwrap();
         let identity = Identity::open(&self.folder.join(own).join("tls"), own).unwrap();
         Link::new(identity, Trust::of(&ca).unwrap(), &Clock::system()).unwrap()
     }
@@ -235,7 +238,7 @@ impl Scene {
 
 /// The running services of the bank in `folder`.
 fn services(folder: &Path) -> Vec<String> {
-    ["identity", "bank", "journal", "monitor", "web"]
+    ["identity", "bank", "journal", "monitor", "web", "authority"]
         .into_iter()
         .filter(|service| process(folder, service).is_some())
         .map(ToOwned::to_owned)

@@ -11,6 +11,7 @@ mod client;
 mod deploy;
 mod doctor;
 mod import;
+mod joining;
 mod keys;
 mod kill;
 mod matrix;

@@ -194,6 +194,7 @@ impl T {
             contracts::identity::SERVICE => self.pick("Identité", "Identity"),
             contracts::bank::SERVICE => self.pick("Banque", "Bank"),
             contracts::journal::SERVICE => "Journal",
+            contracts::authority::SERVICE => self.pick("Certificats", "Certificates"),
             contracts::monitor::SERVICE => self.pick("Surveillance", "Monitor"),
             "web" => self.pick("Pages", "Pages"),
             other => return other.to_owned(),
@@ -236,6 +237,7 @@ impl T {
             }
             "nobody removed a second factor alone" => "personne n’a retiré seul un second facteur",
             "at least one superuser can sign in" => "un administrateur au moins peut se connecter",
+            "certificates can be signed" => "les certificats peuvent être signés",
             "no gap in any source" => "aucun événement ne manque",
             "every entry readable" => "chaque entrée est lisible",
             "every service is asked every second" => "chaque service est interrogé chaque seconde",

@@ -1,0 +1,222 @@
+//! The authority of a bank that stands apart on one machine, as its operator would keep it.
+//!
+//! Promises: services get their certificates by tokens and over the network, as on other machines; one whose certificate
+//! ended while this machine slept is invited again. The root's key lies in a folder of its own, encrypted, to be taken
+//! away.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aaa::Directory;
+use chassis::Shutdown;
+use contracts::peers;
+use pki::files::{self, Readers};
+use pki::{Algorithm, Bounds, Folder, Identity, Member, Passphrase, Plan, PrivateKey, Token};
+use vocabulary::{Chance, Clock};
+use zeroize::Zeroizing;
+
+use super::STOPPING;
+use crate::links::{self, Freshening, Invitation, Links, Place};
+use crate::postgres::{NAME, Postgres};
+use crate::rooms::rounds;
+use crate::settings::Settings;
+use crate::up::names;
+use crate::{Failure, postgres};
+
+/// Where a service's process finds a token when its certificate has ended.
+pub(super) const TOKEN: &str = "join-token";
+/// How long a token waits.
+const WAITS: Duration = Duration::from_mins(10);
+/// How often it is looked whose certificate has ended.
+const LOOK: Duration = Duration::from_secs(10);
+/// Longest wait for an answer of the authority.
+const ANSWERING: Duration = Duration::from_secs(10);
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Office {
+    data_dir: PathBuf,
+    /// Where the authority's process answers.
+    url: String,
+    /// Names that browsers use.
+    public: Vec<String>,
+    life: Duration,
+    root_pem: String,
+    fingerprint: String,
+    new: bool,
+    clock: Clock,
+    chance: Chance,
+}
+
+impl Office {
+    /// Takes up the authority, or makes one.
+    pub(super) fn open(
+        settings: &Settings,
+        url: String,
+        life: Option<Duration>,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Self, Failure> {
+        let dir = pki_dir(&settings.data_dir);
+        let new = !dir.join("root.pem").exists();
+        let folder = if new { make(&settings.data_dir, clock, chance)? } else { Folder::open(&dir)? };
+        let office = Self {
+            url,
+            public: names(settings, settings.listen.ip()),
+            life: life.unwrap_or(Duration::from_secs(Member::new("").life_seconds)),
+            root_pem: folder.root_pem()?,
+            fingerprint: folder.authority(clock)?.fingerprint(),
+            new,
+            data_dir: settings.data_dir.clone(),
+            clock: clock.clone(),
+            chance: chance.clone(),
+        };
+        files::write(&office.ca(), &office.root_pem, Readers::Everyone)?;
+        Ok(office)
+    }
+
+    /// What browsers have to trust.
+    pub(super) fn ca(&self) -> PathBuf {
+        self.data_dir.join("ca.pem")
+    }
+
+    pub(super) fn pki_dir(&self) -> PathBuf {
+        pki_dir(&self.data_dir)
+    }
+
+    pub(super) fn root_pem(&self) -> &str {
+        &self.root_pem
+    }
+
+    pub(super) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Whether it was made just now: nobody trusts it yet.
+    pub(super) const fn is_new(&self) -> bool {
+        self.new
+    }
+
+    /// Where the certificates of a member are.
+    fn place(&self, name: &str) -> Place {
+        Place { folder: self.data_dir.join(name).join("tls"), name: name.to_owned(), https: name == peers::WEB }
+    }
+
+    /// Sees to it that a member has certificates that are good.
+    pub(super) async fn admit(&self, name: &str) -> Result<Place, Failure> {
+        let place = self.place(name);
+        let token = Invitation::Token(self.invite(name)?);
+        links::obtained(&place, Some(&token), &self.clock, &self.chance).await?;
+        Ok(place)
+    }
+
+    fn invite(&self, name: &str) -> Result<Token, Failure> {
+        let member = Member {
+            names: if name == NAME { postgres::names() } else { Vec::new() },
+            https: if name == peers::WEB { self.public.clone() } else { Vec::new() },
+            life_seconds: self.life.as_secs(),
+            ..Member::new(name)
+        };
+        Ok(Folder::open(&self.pki_dir())?.invite(&member, &self.url, WAITS, &self.clock, &self.chance)?)
+    }
+
+    /// Puts a token where a service finds it whose certificate has ended: this machine slept, or the authority was away.
+    pub(super) fn invite_who_is_late(&self, shutdown: &Shutdown) {
+        let office = self.clone();
+        rounds(LOOK, shutdown, move || {
+            let office = office.clone();
+            async move {
+                for name in STOPPING.map(crate::cli::ServiceName::name).into_iter().chain([NAME]) {
+                    if let Err(failure) = office.invite_if_late(name) {
+                        tracing::error!(%failure, name, "a service whose certificate has ended cannot be invited again");
+                    }
+                }
+            }
+        });
+    }
+
+    fn invite_if_late(&self, name: &str) -> Result<(), Failure> {
+        let place = self.place(name);
+        let ended = Identity::open(&place.folder, name).is_ok_and(|it| it.until() < self.clock.now());
+        if !ended {
+            return Ok(());
+        }
+        let token = self.invite(name)?;
+        Ok(files::write(&self.token_of(name), &token.expose(), Readers::Owner)?)
+    }
+
+    fn token_of(&self, name: &str) -> PathBuf {
+        self.data_dir.join(name).join(TOKEN)
+    }
+
+    /// Keeps the certificate of the database's server fresh, and ends the sessions of those whose certificate was taken
+    /// back.
+    pub(super) fn keep_postgres(&self, server: &Postgres, place: &Place, shutdown: &Shutdown) -> Result<(), Failure> {
+        let links = Links::open(place, &self.clock)?;
+        let way = chassis::elsewhere(
+            contracts::authority::SERVICE,
+            std::slice::from_ref(&self.url),
+            &links.inner,
+            self.chance.clone(),
+        )
+        .map_err(|error| Failure::Settings(error.to_string()))?
+        .transport();
+        let directory = Directory::default();
+        directory.set(contracts::authority::SERVICE, way);
+        let changed = Arc::default();
+        let freshening = Freshening {
+            place: place.clone(),
+            links,
+            caller: Some(directory.caller().within(ANSWERING)),
+            invitation: Some(Invitation::File(self.token_of(NAME))),
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+            changed: Arc::clone(&changed),
+        };
+        freshening.begin(shutdown);
+        let (warden, stop) = (server.warden(place)?, shutdown.clone());
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.begun() => return,
+                    () = changed.notified() => {}
+                }
+                if let Err(failure) = warden.take_up().await {
+                    tracing::error!(%failure, "PostgreSQL did not take up its new certificates");
+                }
+            }
+        });
+        Ok(())
+    }
+}
+
+fn pki_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join(contracts::authority::SERVICE).join("pki")
+}
+
+/// A root and an intermediate. The passphrase lies beside the root's key: whoever means it takes both away, to two places.
+fn make(data_dir: &Path, clock: &Clock, chance: &Chance) -> Result<Folder, Failure> {
+    let dir = data_dir.join("root");
+    files::make_folder(&dir)?;
+    let words = Zeroizing::new(format!("{:032x}", u128::from_be_bytes(chance.bytes())));
+    files::write(&dir.join("passphrase"), &format!("{}\n", words.as_str()), Readers::Owner)?;
+    let key = dir.join("root-key.pem");
+    if key.exists() {
+        // Cut off while it was made: nobody has trusted that root yet.
+        std::fs::remove_file(&key).map_err(|error| Failure::file("remove the unfinished", &key, &error))?;
+    }
+    let plan = Plan {
+        name: "Guichet",
+        root_key: PrivateKey::generate(Algorithm::P256)?,
+        intermediate_key: PrivateKey::generate(Algorithm::P256)?,
+        passphrase: &Passphrase::new(words.to_string())?,
+        root_key_file: Some(&key),
+        bounds: &Bounds::new([])?,
+    };
+    let at = pki_dir(data_dir);
+    if let Some(parent) = at.parent() {
+        files::make_folder(parent)?;
+    }
+    Ok(Folder::init(&at, plan, clock, chance)?)
+}

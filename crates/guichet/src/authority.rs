@@ -1,0 +1,209 @@
+//! `authority`: the service that certifies the others. It stands on the folder that `guichet pki` works on, and what is done
+//! there by hand counts here within a second.
+//!
+//! Promises: everything it signs or takes back reaches the journal, at least once and in order; its own certificate and
+//! its lists never run out while it runs. It decides nothing: the rules are those of `pki::Folder`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use aaa::{Api, Call, Directory, Gate, Misconfigured, Module, Problem};
+use chassis::{Health, Shutdown, Truth};
+use contracts::authority::{Certificates, GetLists, Join, Lists, Renew, SERVICE};
+use contracts::events::{Action, Audience, Level, LogEvent};
+use contracts::peers::{TakeEvents, Told};
+use http::StatusCode;
+use pki::{Deed, Event, Folder, Grant, Link, PkiError, SigningRequest, Trust, Wish};
+use vocabulary::{Chance, Clock};
+
+use crate::Failure;
+use crate::rooms::rounds;
+
+/// How often it looks what is to be done.
+const LOOK: Duration = Duration::from_secs(1);
+/// Most events told at a time.
+const MOST: usize = 100;
+
+/// The authority of a bank whose services stand apart. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Authority {
+    dir: Arc<PathBuf>,
+    clock: Clock,
+    chance: Chance,
+}
+
+fn invited(api: Api<Authority>) -> Api<Authority> {
+    api.serve(join)
+}
+
+fn certified(api: Api<Authority>) -> Api<Authority> {
+    api.serve(renew).serve(get_lists)
+}
+
+impl Authority {
+    pub(crate) fn new(dir: &Path, clock: Clock, chance: Chance) -> Self {
+        Self { dir: Arc::new(dir.to_owned()), clock, chance }
+    }
+
+    /// Its side of its links: a certificate made by itself, never written down.
+    pub(crate) fn link(&self) -> Result<Link, Failure> {
+        let mut folder = Folder::open(&self.dir)?;
+        let identity = folder.own(SERVICE, &self.clock, &self.chance)?.identity()?;
+        Ok(Link::new(identity, trust(&folder)?, &self.clock)?)
+    }
+
+    /// For those without a certificate, and for those with one.
+    pub(crate) fn module(self, gate: Gate, inner: Gate) -> Result<Module, Misconfigured> {
+        let open = invited(chassis::common(Api::new(self.clone(), gate))).finish()?;
+        Ok(open.and(certified(Api::new(self, inner)).finish()?))
+    }
+
+    /// Renews what is due, takes up what was done by hand, and tells the journal.
+    pub(crate) fn keep(&self, link: &Link, directory: &Directory, shutdown: &Shutdown) {
+        let (authority, link) = (self.clone(), link.clone());
+        rounds(LOOK, shutdown, move || {
+            let (authority, link) = (authority.clone(), link.clone());
+            async move {
+                let looked = authority.at_work(move |folder, clock, chance| look(folder, &link, clock, chance)).await;
+                if let Err(problem) = looked {
+                    tracing::error!(%problem, "the authority's folder cannot be used");
+                }
+            }
+        });
+        let (authority, directory, silent) = (self.clone(), directory.clone(), Arc::new(AtomicBool::new(false)));
+        rounds(LOOK, shutdown, move || {
+            let (authority, directory, silent) = (authority.clone(), directory.clone(), Arc::clone(&silent));
+            async move {
+                let told = authority.tell(&directory).await;
+                // Once for each time that it is away: nothing is lost meanwhile.
+                if silent.swap(told.is_err(), Ordering::Relaxed) != told.is_err()
+                    && let Err(problem) = told
+                {
+                    tracing::warn!(%problem, "the journal hears later what the authority did");
+                }
+            }
+        });
+    }
+
+    /// Tells the journal everything that it was not told yet.
+    pub(crate) async fn tell(&self, directory: &Directory) -> Result<(), Problem> {
+        loop {
+            let events = self.at_work(|folder, _, _| Ok(folder.untold(MOST).to_vec())).await?;
+            let Some(last) = events.last().map(|event| event.seq) else { return Ok(()) };
+            let events = events.iter().map(told).collect::<Result<_, _>>()?;
+            directory.caller().call(TakeEvents { events }).await?;
+            self.at_work(move |folder, clock, _| folder.told(last, clock)).await?;
+        }
+    }
+
+    /// Works on the folder, which one process at a time does.
+    async fn at_work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Folder, &Clock, &Chance) -> Result<T, PkiError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Self { dir, clock, chance } = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&mut Folder::open(&dir)?, &clock, &chance));
+        match done.await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(PkiError::Refused(why))) => Err(Problem::new(StatusCode::FORBIDDEN, "not-signed").detail(&why)),
+            Ok(Err(error)) => Err(Problem::internal(error)),
+            Err(error) => Err(Problem::internal(error)),
+        }
+    }
+}
+
+impl Health for Authority {
+    async fn ready(&self) -> Result<(), String> {
+        let signs = self.at_work(|folder, clock, _| folder.authority(clock).map(|_| ())).await;
+        signs.map_err(|problem| problem.to_string())
+    }
+
+    async fn truths(&self) -> Vec<Truth> {
+        vec![Truth::new("certificates can be signed", self.ready().await.is_ok())]
+    }
+}
+
+fn look(folder: &mut Folder, link: &Link, clock: &Clock, chance: &Chance) -> Result<(), PkiError> {
+    if link.identity().due(clock) {
+        let issued = folder.own(SERVICE, clock, chance)?;
+        link.replace_identity(issued.identity()?)?;
+    }
+    folder.list_if_due(clock)?;
+    link.replace_trust(trust(folder)?)
+}
+
+fn trust(folder: &Folder) -> Result<Trust, PkiError> {
+    Trust::of(&folder.root_pem()?)?.with_lists(&folder.list_pem()?)
+}
+
+async fn join(authority: Authority, call: Call<Join, Authority>) -> Result<Certificates, Problem> {
+    let Join { token, service, own, https } = call.request;
+    let wish = wish(&own, https.as_deref())?;
+    authority
+        .at_work(move |folder, clock, chance| {
+            let grant = folder.join(&token, &service, &wish, clock, chance)?;
+            certificates(folder, grant)
+        })
+        .await
+}
+
+async fn renew(authority: Authority, call: Call<Renew, Authority>) -> Result<Certificates, Problem> {
+    let service = call.by().login.clone();
+    let Renew { own, https } = call.request;
+    let wish = wish(&own, https.as_deref())?;
+    authority
+        .at_work(move |folder, clock, chance| {
+            let grant = folder.renew_member(&service, &wish, clock, chance)?;
+            certificates(folder, grant)
+        })
+        .await
+}
+
+async fn get_lists(authority: Authority, _: Call<GetLists, Authority>) -> Result<Lists, Problem> {
+    authority.at_work(|folder, _, _| Ok(Lists { lists: folder.list_pem()? })).await
+}
+
+fn certificates(folder: &Folder, grant: Grant) -> Result<Certificates, PkiError> {
+    let Grant { own, https } = grant;
+    Ok(Certificates { own, https, root: folder.root_pem()?, lists: folder.list_pem()? })
+}
+
+fn wish(own: &str, https: Option<&str>) -> Result<Wish, Problem> {
+    let read =
+        |field: &'static str, text: &str| SigningRequest::read(text).map_err(|error| Problem::fault(field, error));
+    Ok(Wish { own: read("own", own)?, https: https.map(|text| read("https", text)).transpose()? })
+}
+
+/// As the journal takes it. What it is about is a service, not a person: so there is neither actor nor subject.
+fn told(event: &Event) -> Result<Told, Problem> {
+    let (level, action, words) = match event.deed {
+        Deed::Invited => (Level::Info, Action::JoinTokenMade, "may join, once"),
+        Deed::Issued => (Level::Info, Action::CertificateIssued, "has a new certificate"),
+        Deed::Revoked => (Level::Warning, Action::CertificateRevoked, "lost a certificate"),
+        Deed::Dismissed => (Level::Warning, Action::ServiceDismissed, "was sent away"),
+        Deed::Refused => (Level::Warning, Action::JoinRefused, "could not join"),
+    };
+    let mut details = std::collections::BTreeMap::from([("service".to_owned(), event.name.clone())]);
+    if let Some(serial) = &event.serial {
+        details.insert("serial".into(), serial.clone());
+    }
+    if !event.detail.is_empty() {
+        details.insert("detail".into(), event.detail.clone());
+    }
+    let log = LogEvent {
+        id: event.id,
+        at: event.at,
+        audience: Audience::Agents,
+        level,
+        action,
+        actor: None,
+        subject: None,
+        message: format!("{} {words}", event.name),
+        details,
+        trace_id: None,
+    };
+    let payload = log.payload().map_err(Problem::internal)?;
+    Ok(Told { id: event.id, seq: event.seq, subject: log.subject(), payload, at: event.at })
+}

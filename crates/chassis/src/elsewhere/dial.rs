@@ -53,7 +53,7 @@ impl Dialer {
         let mut condition = self.condition.subscribe();
         tokio::select! {
             stream = tokio::time::timeout(CONNECTING, self.connect()) => stream.map_err(late)?,
-            why = falls_silent(&mut condition) => Err(io::Error::other(why)),
+            why = becomes(&mut condition, |now| now.silent) => Err(io::Error::other(why)),
         }
     }
 
@@ -75,14 +75,14 @@ impl Dialer {
     }
 }
 
-/// Waits until the instance turns silent, and says why; one that is silent already may be about to speak.
-pub(super) async fn falls_silent(condition: &mut watch::Receiver<Condition>) -> String {
+/// Waits until it becomes as bad as that, and says why; one that is already may be about to mend.
+pub(super) async fn becomes(condition: &mut watch::Receiver<Condition>, bad: fn(&Condition) -> bool) -> String {
     loop {
         if condition.changed().await.is_err() {
             return std::future::pending().await;
         }
         let now = condition.borrow_and_update();
-        if now.silent {
+        if bad(&now) {
             return now.why.clone().unwrap_or_default();
         }
     }

@@ -19,7 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-use super::dial::{Dialer, Met, falls_silent};
+use super::dial::{Dialer, Met, becomes};
 use super::standing::{Condition, Standing, State};
 use crate::lobby::NOT_TAKEN;
 use crate::reach::addressed;
@@ -117,9 +117,10 @@ impl Instance {
         answer.map(|answer| answer.map(Body::new))
     }
 
-    /// Waits until it turns silent, and says why.
-    pub(super) async fn falls_silent(&self) -> String {
-        falls_silent(&mut self.condition.subscribe()).await
+    /// Waits until it makes no sense to wait for an answer any longer, and says why: soon where others could be asked.
+    pub(super) async fn is_given_up(&self, others: bool) -> String {
+        let bad = if others { |now: &Condition| now.silent } else { |now: &Condition| now.state == State::Dead };
+        becomes(&mut self.condition.subscribe(), bad).await
     }
 
     fn doubt(&self, why: &str) {
@@ -222,7 +223,8 @@ impl Instance {
             let (service, at, why) = (&self.service, self.at, now.why.unwrap_or_default());
             match now.state {
                 State::Alive => tracing::info!(%service, %at, "an instance is called again"),
-                State::LeftOut | State::Dead => tracing::warn!(%service, %at, why, "an instance is left out"),
+                _ if now.silent => tracing::warn!(%service, %at, why, "an instance is left out"),
+                _ => tracing::info!(%service, %at, why, "an instance is left out"),
             }
         }
     }

@@ -156,7 +156,7 @@ impl Line {
             }
             let Some(body) = content.take() else { break };
             tried.push(instance.at);
-            match attempt_at(instance, request_of(&parts, body), repeatable && others).await {
+            match attempt_at(instance, request_of(&parts, body), repeatable, others).await {
                 // It stands and cannot serve now; another one may.
                 Ok(answer) if others && content.is_kept() && is_handed_back(&answer, repeatable) => {
                     last = Some(format!("{} at {} cannot serve now", self.service, instance.at).into());
@@ -201,20 +201,25 @@ fn choose<'a>(instances: &'a [Arc<Instance>], turn: usize, tried: &[SocketAddr])
     Some((*chosen, others))
 }
 
-/// One try. With `hurried` it is given up when the instance turns silent, or thinks for long.
-async fn attempt_at(instance: &Instance, request: Request<Body>, hurried: bool) -> Result<Response<Body>, Lost> {
+/// One try. What may be repeated is not waited for where that is in vain, and not for long where others could be asked.
+async fn attempt_at(
+    instance: &Instance,
+    request: Request<Body>,
+    repeatable: bool,
+    others: bool,
+) -> Result<Response<Body>, Lost> {
     let lost = |unsent: bool, why: &str| Lost {
         unsent,
         why: format!("{} at {}: {why}", instance.service, instance.at).into(),
     };
-    let patience = if hurried { IMPATIENCE } else { PATIENCE };
+    let patience = if repeatable && others { IMPATIENCE } else { PATIENCE };
     tokio::select! {
         answer = tokio::time::timeout(patience, instance.send(request)) => match answer {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(lost(error.is_connect(), &whole(&error))),
             Err(_) => Err(lost(false, "no answer in time")),
         },
-        why = instance.falls_silent(), if hurried => Err(lost(false, &why)),
+        why = instance.is_given_up(others), if repeatable => Err(lost(false, &why)),
     }
 }
 

@@ -95,6 +95,10 @@ async fn where_all_are_dead_a_call_fails_at_once_and_says_why() {
     let way = bed.way("front", "back", &[wire.at]);
     assert_eq!(answerers(&way).await, those(&["back"]));
     wire.freeze(true);
+    // Nor is what is under way waited for longer than there is hope, if it may be repeated.
+    let begun = Instant::now();
+    let why = way.transport().send(request("GET", "/")).await.unwrap_err().to_string();
+    assert!(begun.elapsed() < Duration::from_secs(8) && why.contains("does not answer"), "{why}");
     until(&way, wire.at, State::Dead).await;
     let begun = Instant::now();
     let why = way.transport().send(request("GET", "/")).await.unwrap_err().to_string();

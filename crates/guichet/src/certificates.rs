@@ -3,6 +3,7 @@
 //! Reads arguments and passphrases, prints results; every rule stands in the crate `pki`.
 
 mod arguments;
+mod keep;
 
 use std::fmt::Write;
 use std::io::Read;
@@ -24,7 +25,7 @@ use crate::{Failure, remark, say, say_json};
 /// A long revocation list, and more.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-pub(crate) fn run(command: Pki) -> Result<(), Failure> {
+pub(crate) async fn run(command: Pki) -> Result<(), Failure> {
     let (clock, chance) = (Clock::system(), Chance::system());
     match command {
         Pki::Init(arguments) => init(arguments, &clock, &chance),
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Pki) -> Result<(), Failure> {
         Pki::Show(arguments) => show(&arguments, &clock),
         Pki::Verify(arguments) => verify(&arguments, &clock),
         Pki::Token(arguments) => token(arguments, &clock, &chance),
+        Pki::Keep(arguments) => keep::run(arguments, clock, chance).await,
         Pki::Revoke(arguments) => revoke(&arguments, &clock, &chance),
         Pki::Crl(arguments) => crl(&arguments, &clock),
         Pki::Renew(arguments) => renew(&arguments, &clock, &chance),

@@ -54,7 +54,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Users(Users::Unlock(arguments)) => users::unlock(arguments).await,
         Command::Users(Users::Import(arguments)) => import::users(arguments).await,
         Command::Keys(Keys::Rotate { place, revoke }) => keys::rotate(&place, revoke),
-        Command::Pki(command) => certificates::run(command),
+        Command::Pki(command) => certificates::run(command).await,
     }
 }
 

@@ -16,7 +16,7 @@ use contracts::peers;
 use futures_util::future::BoxFuture;
 use pki::files::{self, Readers};
 use pki::{Identity, Life, Link, PkiError, PrivateKey, SigningRequest, Token, Trust};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 use vocabulary::{Chance, Clock, Timestamp};
 use zeroize::Zeroizing;
@@ -249,7 +249,7 @@ impl Keys {
 }
 
 /// Where the authority answers: as it is set, or as the token said at joining.
-pub(crate) fn authority_of(place: &Place, set: Option<&[String]>) -> Vec<String> {
+fn authority_of(place: &Place, set: Option<&[String]>) -> Vec<String> {
     match set {
         Some(addresses) => addresses.to_vec(),
         None => std::fs::read_to_string(place.folder.join(AUTHORITY))
@@ -258,17 +258,57 @@ pub(crate) fn authority_of(place: &Place, set: Option<&[String]>) -> Vec<String>
     }
 }
 
-/// Keeps `links` fresh until shutdown: from the authority, if its address is known, and from the files at `place`.
-pub(crate) struct Freshening {
+/// Whose certificates are kept, where, and what they are kept with.
+#[derive(Clone)]
+pub(crate) struct Keeping {
     pub(crate) place: Place,
-    pub(crate) links: Links,
-    /// Reaches the authority by the present certificate.
-    pub(crate) caller: Option<Caller>,
+    /// Where the authority answers, as it is set; as the token said, if it is not.
+    pub(crate) authority: Option<Vec<String>>,
     pub(crate) invitation: Option<Invitation>,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
-    /// Told after every change of certificates or lists.
-    pub(crate) changed: Arc<tokio::sync::Notify>,
+}
+
+impl Keeping {
+    /// Keeps `links` fresh until shutdown: from the authority, if its address is known, and from the files at the place.
+    /// Tells after every change of certificates or lists.
+    pub(crate) fn follow(self, links: &Links, shutdown: &Shutdown) -> Result<Arc<Notify>, Failure> {
+        let addresses = authority_of(&self.place, self.authority.as_deref());
+        let caller = if addresses.is_empty() {
+            None
+        } else {
+            let way = chassis::elsewhere(authority::SERVICE, &addresses, &links.inner, self.chance.clone())
+                .map_err(|error| Failure::Settings(error.to_string()))?;
+            let directory = Directory::default();
+            directory.set(authority::SERVICE, way.transport());
+            Some(directory.caller().within(ANSWERING))
+        };
+        let changed = Arc::new(Notify::new());
+        let Self { place, invitation, clock, chance, .. } = self;
+        let freshening = Freshening {
+            place,
+            links: links.clone(),
+            caller,
+            invitation,
+            clock,
+            chance,
+            changed: Arc::clone(&changed),
+        };
+        freshening.begin(shutdown);
+        Ok(changed)
+    }
+}
+
+/// See [`Keeping::follow`].
+struct Freshening {
+    place: Place,
+    links: Links,
+    /// Reaches the authority by the present certificate.
+    caller: Option<Caller>,
+    invitation: Option<Invitation>,
+    clock: Clock,
+    chance: Chance,
+    changed: Arc<Notify>,
 }
 
 /// What comes next.
@@ -280,7 +320,7 @@ struct Next {
 }
 
 impl Freshening {
-    pub(crate) fn begin(self, shutdown: &Shutdown) {
+    fn begin(self, shutdown: &Shutdown) {
         let next = Next { lives: self.links.lives(), renewal: self.renewal(), reading: Instant::now() };
         let (it, next) = (Arc::new(self), Arc::new(Mutex::new(next)));
         rounds(LOOK, shutdown, move || {

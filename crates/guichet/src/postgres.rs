@@ -106,10 +106,15 @@ impl Warden {
     /// The server uses what lies at the place now, and whoever came in with a certificate that was taken back is out.
     pub(crate) async fn take_up(&self) -> Result<(), Failure> {
         hand_certificates(&Owner::of_the_server()?, &self.place, &self.folder)?;
-        let lists = self.place.folder.join("crl.pem");
-        let lists = fs::read_to_string(&lists).map_err(|error| Failure::file("read", &lists, &error))?;
-        Ok(store::take_up_certificates(&self.address, &pki::revoked_in(&lists)?).await?)
+        take_up(&self.address, &self.place).await
     }
+}
+
+/// Makes the server at `address` read its certificates again, and ends the sessions of those that were taken back.
+pub(crate) async fn take_up(address: &Database, place: &Place) -> Result<(), Failure> {
+    let lists = place.folder.join("crl.pem");
+    let lists = fs::read_to_string(&lists).map_err(|error| Failure::file("read", &lists, &error))?;
+    Ok(store::take_up_certificates(address, &pki::revoked_in(&lists)?).await?)
 }
 
 /// Gives the server copies of the certificates, which it reads as its own user.

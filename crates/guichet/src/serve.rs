@@ -19,7 +19,7 @@ use web::Web;
 use crate::authority::Authority;
 use crate::cli::{Serve, ServiceName};
 use crate::house::{SERVICES, hear_from_identity, operations, signing_key};
-use crate::links::{self, Freshening, Invitation, Links};
+use crate::links::{self, Invitation, Keeping, Links};
 use crate::node::Node;
 use crate::rooms::{self, Ground, rounds};
 use crate::telling::tell_journal;
@@ -131,7 +131,7 @@ impl Opening {
         let ground = Ground::new(self.clock.clone(), self.chance.clone(), 0, self.node.origin.clone());
         let ways = self.ways(&ground.directory)?;
         if self.node.service != ServiceName::Authority {
-            self.keep_fresh(&ground.directory)?;
+            self.keep_fresh()?;
         }
         match self.node.service {
             ServiceName::Authority => self.authority(&ground),
@@ -160,23 +160,16 @@ impl Opening {
     }
 
     /// Renews this process's certificates, and hears what the authority takes back.
-    fn keep_fresh(&self, directory: &Directory) -> Result<(), Failure> {
-        let place = self.node.place();
+    fn keep_fresh(&self) -> Result<(), Failure> {
         let named = self.node.peers.iter().find(|(name, _)| *name == contracts::authority::SERVICE);
-        let addresses = links::authority_of(&place, named.map(|(_, addresses)| addresses.as_slice()));
-        if !addresses.is_empty() {
-            directory.set(contracts::authority::SERVICE, self.way(contracts::authority::SERVICE, &addresses)?);
-        }
-        let freshening = Freshening {
-            place,
-            links: self.links.clone(),
-            caller: (!addresses.is_empty()).then(|| directory.caller().within(ANSWERING)),
+        let keeping = Keeping {
+            place: self.node.place(),
+            authority: named.map(|(_, addresses)| addresses.clone()),
             invitation: self.invitation.clone(),
             clock: self.clock.clone(),
             chance: self.chance.clone(),
-            changed: Arc::default(),
         };
-        freshening.begin(&self.shutdown);
+        keeping.follow(&self.links, &self.shutdown)?;
         Ok(())
     }
 

@@ -5,10 +5,8 @@
 //! away.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::Directory;
 use chassis::Shutdown;
 use contracts::peers;
 use pki::files::{self, Readers};
@@ -17,7 +15,7 @@ use vocabulary::{Chance, Clock};
 use zeroize::Zeroizing;
 
 use super::STOPPING;
-use crate::links::{self, Freshening, Invitation, Links, Place};
+use crate::links::{self, Invitation, Keeping, Links, Place};
 use crate::postgres::{NAME, Postgres};
 use crate::rooms::rounds;
 use crate::settings::Settings;
@@ -30,8 +28,6 @@ pub(super) const TOKEN: &str = "join-token";
 const WAITS: Duration = Duration::from_mins(10);
 /// How often it is looked whose certificate has ended.
 const LOOK: Duration = Duration::from_secs(10);
-/// Longest wait for an answer of the authority.
-const ANSWERING: Duration = Duration::from_secs(10);
 
 /// See the module.
 #[derive(Clone)]
@@ -154,27 +150,14 @@ impl Office {
     /// back.
     pub(super) fn keep_postgres(&self, server: &Postgres, place: &Place, shutdown: &Shutdown) -> Result<(), Failure> {
         let links = Links::open(place, &self.clock)?;
-        let way = chassis::elsewhere(
-            contracts::authority::SERVICE,
-            std::slice::from_ref(&self.url),
-            &links.inner,
-            self.chance.clone(),
-        )
-        .map_err(|error| Failure::Settings(error.to_string()))?
-        .transport();
-        let directory = Directory::default();
-        directory.set(contracts::authority::SERVICE, way);
-        let changed = Arc::default();
-        let freshening = Freshening {
+        let keeping = Keeping {
             place: place.clone(),
-            links,
-            caller: Some(directory.caller().within(ANSWERING)),
+            authority: Some(vec![self.url.clone()]),
             invitation: Some(Invitation::File(self.token_of(NAME))),
             clock: self.clock.clone(),
             chance: self.chance.clone(),
-            changed: Arc::clone(&changed),
         };
-        freshening.begin(shutdown);
+        let changed = keeping.follow(&links, shutdown)?;
         let (warden, stop) = (server.warden(place)?, shutdown.clone());
         tokio::spawn(async move {
             loop {

@@ -48,6 +48,12 @@ Examples:
   guichet pki token --service web --https bank.example.org --authority https://ca.internal:8450
   guichet serve bank --config bank.toml --join TOKEN")]
     Token(Token),
+    /// Keep the certificates of a program that is not ours fresh, such as PostgreSQL; runs until it is stopped
+    #[command(after_help = "\
+Examples:
+  guichet pki keep --service postgresql --folder /etc/guichet/postgresql --join @/run/token --then 'systemctl reload postgresql'
+  guichet pki keep --service nats --folder /etc/nats/tls --then 'nats-server --signal reload'")]
+    Keep(super::keep::Keep),
     /// Take a certificate back, or all of a service; makes a new revocation list at once
     Revoke(Revoke),
     /// Make a new revocation list

@@ -7,7 +7,7 @@
 mod keeper;
 mod office;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use vocabulary::{Chance, Clock};
 use crate::cli::{ServiceName, Up};
 use crate::house::{House, Plan, SERVICES, signing_key};
 use crate::node::Node;
-use crate::postgres::{Postgres, database_of, free_port, in_address};
+use crate::postgres::{Postgres, database_of, in_address};
 use crate::rooms::SERVICES_WITH_STORES;
 use crate::settings::{Databases, Settings};
 use crate::up::{Greeted, Welcome, first_superuser, plan, url};
@@ -199,9 +199,19 @@ async fn fill(settings: &Settings, demonstrate: bool, clock: &Clock, chance: &Ch
 
 /// Where each service will listen.
 fn places(public: SocketAddr) -> Result<Vec<(&'static str, SocketAddr)>, Failure> {
+    // Held until all are chosen: the system may hand out a port again as soon as it is free.
+    let mut held = Vec::new();
     let mut places = vec![(peers::WEB, public)];
     for service in SERVICES.into_iter().chain([contracts::authority::SERVICE]) {
-        places.push((service, SocketAddr::from(([127, 0, 0, 1], free_port()?))));
+        let at = loop {
+            let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let at = socket.local_addr()?;
+            held.push(socket);
+            if at.port() != public.port() {
+                break at;
+            }
+        };
+        places.push((service, at));
     }
     Ok(places)
 }
@@ -228,6 +238,21 @@ async fn until_ready(address: SocketAddr, root_pem: &str, clock: &Clock) -> Resu
                 return Err(Failure::Refused(format!("the services did not become ready: {}", problem.sentence())));
             }
             Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_service_gets_a_port_of_its_own() {
+        let public = SocketAddr::from((Ipv4Addr::LOCALHOST, 8443));
+        for _ in 0..5000 {
+            let places = places(public).unwrap();
+            let ports: std::collections::HashSet<_> = places.iter().map(|(_, at)| at.port()).collect();
+            assert_eq!(ports.len(), places.len(), "{places:?}");
         }
     }
 }

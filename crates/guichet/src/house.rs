@@ -4,14 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::{Directory, Entry, Problem, Transport, Verifier};
+use aaa::{Directory, Entry, Jwks, Problem, Transport, Verifier};
 use axum::Router;
 use bank::{Bank, BankConfig};
 use chassis::Shutdown;
+use contracts::peers::Trusted;
 use identity::Identity;
 use journal::Journal;
 use monitor::Monitor;
 use store::Store;
+use tokio::sync::Mutex;
 use vocabulary::{Chance, Clock};
 use web::Web;
 
@@ -54,8 +56,8 @@ pub struct House {
     monitor: Monitor,
 }
 
-/// How often identity is asked what was revoked.
-const ASKING: Duration = Duration::from_secs(10);
+/// How often identity's own verifier asks which keys sign and what was revoked: other instances sign and revoke as well.
+const ASKING: Duration = Duration::from_secs(1);
 
 impl House {
     /// Opens the stores, bringing them up to date, and wires the services.
@@ -98,7 +100,7 @@ impl House {
         self.monitor.check_now().await;
         tokio::spawn(self.monitor.clone().watch(shutdown.clone()));
         hear_from_identity(&self.identity, &self.ground.verifier, shutdown);
-        self.people.keep_clean(&self.ground.verifier, shutdown);
+        self.people.keep_clean(shutdown);
         self.money.keep_clean(shutdown);
         self.memory.keep_clean(shutdown);
     }
@@ -142,25 +144,38 @@ pub fn openapi() -> serde_json::Value {
     aaa::openapi_document("Guichet", env!("CARGO_PKG_VERSION"), &operations())
 }
 
-/// Asks identity what was revoked, beside what it pushes. A verifier that hears nothing either way refuses every token:
-/// it cannot know which of them was revoked.
+/// Asks identity which keys sign and what was revoked, by whatever instance, beside what this one pushes. A verifier that
+/// hears nothing either way refuses every token: it cannot know which of them was revoked.
 pub(crate) fn hear_from_identity(identity: &Identity, verifier: &Verifier, shutdown: &Shutdown) {
     verifier.fails_closed_after(rooms::UNHEARD);
     let (identity, verifier) = (identity.clone(), verifier.clone());
+    let known = Arc::new(Mutex::new(Jwks::default()));
     rooms::rounds(ASKING, shutdown, move || {
-        let (identity, verifier) = (identity.clone(), verifier.clone());
+        let (identity, verifier, known) = (identity.clone(), verifier.clone(), Arc::clone(&known));
         async move {
-            match identity.recent_revocations().await {
-                Ok(revocations) => {
-                    for revocation in &revocations {
-                        verifier.revoke(revocation);
-                    }
-                    verifier.heard();
-                }
-                Err(error) => tracing::warn!(error = %Problem::from(error), "identity did not say what was revoked"),
+            match trusted(&identity).await {
+                Ok(trusted) => believe(&verifier, trusted, &mut *known.lock().await),
+                Err(error) => tracing::warn!(error = %Problem::from(error), "identity did not say whom to believe"),
             }
         }
     });
+}
+
+async fn trusted(identity: &Identity) -> Result<Trusted, identity::Error> {
+    Ok(Trusted { revoked: identity.recent_revocations().await?, keys: identity.trusted_keys().await? })
+}
+
+/// Makes the verifier believe what identity said last.
+pub(crate) fn believe(verifier: &Verifier, trusted: Trusted, known: &mut Jwks) {
+    // Every change of keys makes the verifier forget whom it has looked at.
+    if *known != trusted.keys {
+        verifier.trust(&trusted.keys);
+        *known = trusted.keys;
+    }
+    for revocation in &trusted.revoked {
+        verifier.revoke(revocation);
+    }
+    verifier.heard();
 }
 
 /// Where the signing key is kept in a data directory.

@@ -15,7 +15,7 @@ use chassis::{AuditLog, Shutdown};
 use contracts::events::AUTH_REVOKED;
 use contracts::peers;
 use futures_util::future::BoxFuture;
-use identity::{Identity, RefusedPasswords, SigningKey};
+use identity::{Identity, RefusedPasswords, SharedSecret, SharedSecretError, SigningKey};
 use journal::Journal;
 use store::{Database, Migration, Store};
 use vocabulary::{Chance, Clock};
@@ -32,6 +32,8 @@ pub(crate) const SERVICES_WITH_STORES: [(&str, &[Migration]); 3] = [
 ];
 /// Beside the signing key, if the operator wants it: passwords that nobody may choose, one per line.
 const REFUSED_PASSWORDS: &str = "refused-passwords.txt";
+/// Beside the signing key: what all instances of identity share.
+const SHARED_SECRET: &str = "shared.key";
 /// How long a verifier that hears nothing goes on believing tokens.
 pub(crate) const UNHEARD: Duration = Duration::from_mins(1);
 /// How often what ended by itself is cleaned up.
@@ -182,16 +184,22 @@ pub(crate) async fn identity(ground: &Ground, database: &Database, key: &Path) -
     const NAME: &str = contracts::identity::SERVICE;
     let Ground { clock, chance, directory, verifier, .. } = ground;
     let store = ground.open(database, identity::MIGRATIONS).await?;
-    let list = key.with_file_name(REFUSED_PASSWORDS);
+    let (list, shared) = (key.with_file_name(REFUSED_PASSWORDS), key.with_file_name(SHARED_SECRET));
     let refused = RefusedPasswords::open(&list)
         .map_err(|error| Failure::file("read the passwords to refuse from", &list, &error))?;
     let key = SigningKey::open_or_create(key, clock, chance).map_err(|error| Failure::Settings(error.to_string()))?;
+    let secret = SharedSecret::open(&store, &shared, &key).await.map_err(|error| match error {
+        SharedSecretError::Store(error) => Failure::from(error),
+        error => Failure::Settings(error.to_string()),
+    })?;
     let hasher = Hasher::new(hashes_at_once(), chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
     let relay = relay(ground, NAME, &store);
-    let service = Identity::new(store.clone(), &key, hasher, directory.clone(), chance.clone(), delivered(&relay))
+    let delivered = delivered(&relay);
+    let service = Identity::new(store.clone(), &key, &secret, hasher, directory.clone(), chance.clone(), delivered)
         .map_err(Problem::from)?
         .refusing(refused);
-    verifier.trust(&service.jwks());
+    service.publish_keys().await.map_err(Problem::from)?;
+    verifier.trust(&service.trusted_keys().await.map_err(Problem::from)?);
     for revocation in service.recent_revocations().await.map_err(Problem::from)? {
         verifier.revoke(&revocation);
     }
@@ -231,20 +239,22 @@ impl Room<Identity> {
         self.service.clone().module(ground.gate(self.audit()))
     }
 
-    /// Cleans up from time to time, and makes the next signing key when it is due.
-    pub(crate) fn keep_clean(&self, verifier: &Verifier, shutdown: &Shutdown) {
-        let (room, verifier) = (self.clone(), verifier.clone());
+    /// Cleans up from time to time, makes the next signing key when it is due, and tells the other instances that this
+    /// one still signs.
+    pub(crate) fn keep_clean(&self, shutdown: &Shutdown) {
+        let room = self.clone();
         rounds(CLEANING, shutdown, move || {
-            let (room, verifier) = (room.clone(), verifier.clone());
+            let room = room.clone();
             async move {
                 room.forget_old_decisions().await;
                 if let Err(error) = room.service.forget_ended().await {
                     tracing::warn!(error = %Problem::from(error), "ended sessions could not be forgotten");
                 }
-                match room.service.rotate_key_if_due() {
-                    Ok(true) => verifier.trust(&room.service.jwks()),
-                    Ok(false) => {}
-                    Err(error) => tracing::warn!(%error, "the next signing key could not be made"),
+                if let Err(error) = room.service.rotate_key_if_due() {
+                    tracing::warn!(%error, "the next signing key could not be made");
+                }
+                if let Err(error) = room.service.publish_keys().await {
+                    tracing::warn!(error = %Problem::from(error), "the signing keys could not be published");
                 }
             }
         });

@@ -18,7 +18,7 @@ use web::Web;
 
 use crate::authority::Authority;
 use crate::cli::{Serve, ServiceName};
-use crate::house::{SERVICES, hear_from_identity, operations, signing_key};
+use crate::house::{SERVICES, believe, hear_from_identity, operations, signing_key};
 use crate::links::{self, Invitation, Keeping, Links};
 use crate::node::Node;
 use crate::rooms::{self, Ground, rounds};
@@ -191,7 +191,11 @@ impl Opening {
             room.service.at_origin(origin);
         }
         hear_from_identity(&room.service, &ground.verifier, &self.shutdown);
-        room.keep_clean(&ground.verifier, &self.shutdown);
+        room.keep_clean(&self.shutdown);
+        // A token must not meet a verifier that has not heard of its key.
+        let settling = self.patiently(async || Ok(room.service.publish_keys().await.map_err(Problem::from)?)).await?;
+        self.lobby.now_for("its key to be known");
+        tokio::time::sleep(settling).await;
         let inner = room.service.clone().inner(ground.inner_gate(room.name, room.audit()))?;
         let router = room.module(ground)?.and(inner).router;
         Ok((router, Box::pin(async move { room.settle().await })))
@@ -300,15 +304,7 @@ impl Opening {
 /// Asks identity once which keys sign and what was revoked.
 async fn hear(caller: &Caller, verifier: &Verifier, known: &mut Jwks) -> Result<(), Problem> {
     let trusted = caller.call(GetTrusted {}).await?;
-    // Every change of keys makes the verifier forget whom it has looked at.
-    if *known != trusted.keys {
-        verifier.trust(&trusted.keys);
-        *known = trusted.keys;
-    }
-    for revocation in &trusted.revoked {
-        verifier.revoke(revocation);
-    }
-    verifier.heard();
+    believe(verifier, trusted, known);
     Ok(())
 }
 

@@ -1,12 +1,12 @@
 //! Passkeys: adding, using and removing them. What one must show is for [`crate::webauthn`] to say.
 //!
-//! No login is asked before a passkey, so nothing is told about who has one. What is kept between the halves of a
-//! ceremony is its challenge, in memory, once, for five minutes.
+//! No login is asked before a passkey, so nothing is told about who has one. Nothing is kept between the halves of a
+//! ceremony: its challenge says for whom and until when it holds, on every instance, and is noted when it was answered.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use aaa::{Cache, Call, Context, Created, Done};
+use aaa::{Call, Context, Created, Done};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use contracts::Page;
@@ -19,18 +19,17 @@ use store::{Transaction, Uuid};
 use vocabulary::{Label, Timestamp, UserId};
 
 use crate::attempts::{Counter, MOST};
+use crate::challenge::Challenger;
 use crate::error::Error;
 use crate::person::Person;
 use crate::proof::Proven;
 use crate::service::{Identity, tell};
 use crate::session::{Kind, Proof, hash_of};
 use crate::store as rows;
-use crate::webauthn::{ALGORITHMS, Ceremony, Fault, RelyingParty, follows};
+use crate::webauthn::{ALGORITHMS, Ceremony, Fault, NewCredential, RelyingParty, follows};
 
 /// How long the second half of a ceremony is waited for.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Ceremonies under way at a time: a hundred bytes each.
-const UNDER_WAY: u64 = 20_000;
 /// Passkeys a person may have.
 const MANY: u32 = 20;
 
@@ -63,21 +62,14 @@ impl Passkey {
 #[derive(Clone)]
 pub(crate) struct Ceremonies {
     party: Arc<RwLock<RelyingParty>>,
-    under_way: Cache<[u8; 32], UnderWay>,
-}
-
-#[derive(Clone)]
-struct UnderWay {
-    /// Who adds a passkey; nobody when one is used.
-    adds: Option<UserId>,
-    until: Timestamp,
+    challenger: Arc<Challenger>,
 }
 
 impl Ceremonies {
-    /// Under the origin of a bank on this machine, until another one is said.
-    pub(crate) fn new() -> Self {
+    /// Under the origin of a bank on this machine, until another one is said. `key` is the same on every instance.
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
         let party = RelyingParty::of("https://localhost:8443");
-        Self { party: Arc::new(RwLock::new(party)), under_way: Cache::new(UNDER_WAY, PATIENCE) }
+        Self { party: Arc::new(RwLock::new(party)), challenger: Arc::new(Challenger::new(key)) }
     }
 
     pub(crate) fn at(&self, origin: &str) {
@@ -143,7 +135,7 @@ pub(crate) async fn add_passkey(
 ) -> Result<Created<AddedPasskey>, Error> {
     let AddPasskey { name, client_data, attestation } = &call.request;
     let by = call.by().id;
-    let made = identity.made(by, client_data, attestation).map_err(Error::PasskeyRefused)?;
+    let made = identity.made(by, client_data, attestation).await?.map_err(Error::PasskeyRefused)?;
     let mut tx = identity.store.begin().await?;
     let person = rows::lock(&mut tx, Some(by)).await?.ok_or(Error::Unknown)?;
     if rows::count_passkeys(&mut tx, by).await? >= MANY {
@@ -265,6 +257,13 @@ pub(crate) async fn prove_with_passkey(
     }
 }
 
+/// A challenge that was answered for the first time.
+struct Spent {
+    client_data: Vec<u8>,
+    /// Who adds a passkey; nobody when one is used.
+    adds: Option<UserId>,
+}
+
 /// What came of looking at a passkey that was used.
 enum Used {
     /// It is this person's, locked in the transaction.
@@ -280,47 +279,54 @@ impl Identity {
     }
 
     fn new_challenge(&self, adds: Option<UserId>) -> String {
-        let challenge = self.chance.bytes::<32>();
-        self.ceremonies.under_way.put(challenge, UnderWay { adds, until: self.clock().now().plus(PATIENCE) });
-        written(&challenge)
+        let until = self.clock().now().plus(PATIENCE);
+        written(&self.ceremonies.challenger.challenge(until, adds, &self.chance))
     }
 
-    /// Who is behind the challenge that a browser answers; it works once.
-    fn spend_challenge(&self, client_data: &[u8], ceremony: Ceremony) -> Result<Option<UserId>, Fault> {
-        let challenge = self.ceremonies.party().challenge(client_data, ceremony)?;
-        let under_way = self.ceremonies.under_way.take(&challenge).ok_or("no such ceremony")?;
-        if self.clock().now() >= under_way.until {
-            return Err("too late");
-        }
-        Ok(under_way.adds)
+    /// Who is behind the challenge that a browser answers; it works once, whatever comes of the answer. Not to be called
+    /// within a transaction.
+    async fn spend_challenge(&self, client_data: &str, ceremony: Ceremony) -> Result<Result<Spent, Fault>, Error> {
+        let read = || {
+            let client_data = bytes_of(client_data)?;
+            let challenge = self.ceremonies.party().challenge(&client_data, ceremony)?;
+            let challenge = self.ceremonies.challenger.read(&challenge).ok_or("no such ceremony")?;
+            if self.clock().now() >= challenge.until { Err("too late") } else { Ok((client_data, challenge)) }
+        };
+        let (client_data, challenge) = match read() {
+            Ok(read) => read,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let mut tx = self.store.begin().await?;
+        let first = rows::spend_challenge(&mut tx, challenge.digest, challenge.until).await?;
+        tx.commit().await?;
+        Ok(if first { Ok(Spent { client_data, adds: challenge.adds }) } else { Err("no such ceremony") })
     }
 
     /// The passkey that somebody's browser made.
-    fn made(&self, by: UserId, client_data: &str, attestation: &str) -> Result<crate::webauthn::NewCredential, Fault> {
-        let client_data = bytes_of(client_data)?;
-        if self.spend_challenge(&client_data, Ceremony::Create)? != Some(by) {
-            return Err("somebody else's ceremony");
-        }
-        self.ceremonies.party().created(&bytes_of(attestation)?)
+    async fn made(&self, by: UserId, client_data: &str, attestation: &str) -> Result<Result<NewCredential, Fault>, Error> {
+        let spent = self.spend_challenge(client_data, Ceremony::Create).await?;
+        Ok(spent.and_then(|spent| {
+            if spent.adds != Some(by) {
+                return Err("somebody else's ceremony");
+            }
+            self.ceremonies.party().created(&bytes_of(attestation)?)
+        }))
     }
 
     /// Whose passkey was used just now.
     async fn used(&self, assertion: &Assertion) -> Result<Used, Error> {
         let id = bytes_of(&assertion.id).unwrap_or_default();
-        let mut tx = self.store.read().await?;
-        let owner = rows::passkey(&mut tx, &id).await?.map(|passkey| passkey.person);
-        drop(tx);
+        let owner = rows::passkey(&mut self.store.read().await?, &id).await?.map(|passkey| passkey.person);
+        let spent = self.spend_challenge(&assertion.client_data, Ceremony::Get).await?;
         let mut tx = self.store.begin().await?;
         let person = rows::lock(&mut tx, owner).await?;
         // Read again under the lock: the counter must not be taken twice.
         let passkey = rows::passkey(&mut tx, &id).await?;
         let (Some(person), Some(passkey)) = (person, passkey) else {
-            // The challenge is spent all the same.
-            let spent = bytes_of(&assertion.client_data).and_then(|data| self.spend_challenge(&data, Ceremony::Get));
             return Ok(Used::Refused(tx, None, spent.err().unwrap_or("unknown-passkey")));
         };
         let person = Box::new(person);
-        match self.verified(assertion, &passkey) {
+        match spent.and_then(|spent| self.verified(assertion, &spent, &passkey)) {
             Ok(counter) => {
                 rows::use_passkey(&mut tx, &id, counter, self.clock().now()).await?;
                 Ok(Used::By(tx, person))
@@ -329,13 +335,12 @@ impl Identity {
         }
     }
 
-    fn verified(&self, assertion: &Assertion, passkey: &Passkey) -> Result<u32, Fault> {
-        let client_data = bytes_of(&assertion.client_data)?;
-        if self.spend_challenge(&client_data, Ceremony::Get)?.is_some() {
+    fn verified(&self, assertion: &Assertion, spent: &Spent, passkey: &Passkey) -> Result<u32, Fault> {
+        if spent.adds.is_some() {
             return Err("another ceremony");
         }
         let (data, signature) = (bytes_of(&assertion.authenticator_data)?, bytes_of(&assertion.signature)?);
-        let counter = self.ceremonies.party().signed(&passkey.key, &data, &client_data, &signature)?;
+        let counter = self.ceremonies.party().signed(&passkey.key, &data, &spent.client_data, &signature)?;
         if follows(counter, passkey.counter) { Ok(counter) } else { Err("a copy of the passkey") }
     }
 

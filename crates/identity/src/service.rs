@@ -15,13 +15,14 @@ use contracts::identity::{ManageUser, SeeUser, User};
 use contracts::peers::{GetTrusted, Trusted};
 use sha2::{Digest, Sha256};
 use store::{Once, Store, StoreError, Transaction};
-use vocabulary::{Chance, Clock, SessionId, UserId};
+use vocabulary::{Chance, Clock, SessionId, Timestamp, UserId};
 
 use crate::error::Error;
 use crate::events::Events;
 use crate::passkeys::Ceremonies;
 use crate::person::{self, Person};
 use crate::session::REMEMBERED;
+use crate::shared_secret::SharedSecret;
 use crate::signing_key::{SigningKey, SigningKeyError};
 use crate::store as rows;
 use crate::strength::RefusedPasswords;
@@ -34,6 +35,12 @@ pub type Delivered = Arc<dyn Fn(Duration) -> Pin<Box<dyn Future<Output = ()> + S
 pub fn delivered_at_once() -> Delivered {
     Arc::new(|_| Box::pin(std::future::ready(())))
 }
+
+/// How long the key of an instance that is not heard of is believed: longer than access tokens live, and than a database
+/// is away. Personal tokens keep theirs believed for as long as they live.
+const BELIEVED: Duration = Duration::from_hours(1);
+/// Verifiers ask for the keys each second; a key that was published for so long is known to all that can hear at all.
+const HEARD: Duration = Duration::from_secs(3);
 
 /// How long an answer waits for a revocation to reach every verifier of the process.
 const DELIVERY: Duration = Duration::from_secs(1);
@@ -57,21 +64,22 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// On a store opened with [`crate::MIGRATIONS`]. `directory` reaches the bank; `delivered` waits for the relay that
+    /// On a store opened with [`crate::MIGRATIONS`]; `key` is this instance's own, `secret` that of all. `directory` reaches the bank; `delivered` waits for the relay that
     /// carries this store's events to the bus.
     pub fn new(
         store: Store,
         key: &SigningKey,
+        secret: &SharedSecret,
         hasher: Hasher,
         directory: Directory,
         chance: Chance,
         delivered: Delivered,
     ) -> Result<Self, Error> {
-        let (keys, pepper) = (Arc::new(RwLock::new(key.clone())), key.derived("idempotency"));
+        let (keys, pepper) = (Arc::new(RwLock::new(key.clone())), secret.derived("idempotency"));
         let throttle = Throttle::new(store.clock().clone());
-        let attempts_pepper = key.derived("attempts");
-        let vault = Arc::new(Vault::new(&key.derived("totp"))?);
-        let ceremonies = Ceremonies::new();
+        let attempts_pepper = secret.derived("attempts");
+        let vault = Arc::new(Vault::new(secret.vault())?);
+        let ceremonies = Ceremonies::new(&secret.derived("challenges"));
         Ok(Self {
             store,
             keys,
@@ -105,16 +113,38 @@ impl Identity {
         Api::new(self, gate).serve(get_trusted).finish()
     }
 
-    /// The keys that verify access tokens: for the verifiers of this process.
-    pub fn jwks(&self) -> Jwks {
-        self.keys.read().unwrap_or_else(PoisonError::into_inner).jwks(self.clock().now())
+    /// The public keys of all instances: for verifiers. This instance's own come first, the one that signs before all.
+    pub async fn trusted_keys(&self) -> Result<Jwks, Error> {
+        let mut keys = self.own_keys();
+        for key in rows::believed_keys(&mut self.store.read().await?, self.clock().now()).await? {
+            if !keys.keys.contains(&key) {
+                keys.keys.push(key);
+            }
+        }
+        Ok(keys)
     }
 
-    /// Makes the next signing key when the last one is old enough. Says whether verifiers have to be told the
-    /// [keys](Self::jwks) anew.
+    /// Makes the next signing key when the last one is old enough: then it is to be [published](Self::publish_keys).
     pub fn rotate_key_if_due(&self) -> Result<bool, SigningKeyError> {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         keys.rotate_if_due(self.clock().now(), &self.chance)
+    }
+
+    /// Tells the other instances, and through them every verifier, which keys this one signs with. To be called before
+    /// anything is signed, and again each few minutes. Gives how long to wait until every verifier knows the key that
+    /// signs now.
+    pub async fn publish_keys(&self) -> Result<Duration, Error> {
+        let now = self.clock().now();
+        let (instance, own) = (self.keys.read().unwrap_or_else(PoisonError::into_inner).instance(), self.own_keys());
+        let mut tx = self.store.begin().await?;
+        rows::lock_instances(&mut tx).await?;
+        // Before the first key of all nobody has asked.
+        let said = if rows::has_keys(&mut tx).await? { now } else { Timestamp::from_micros(0) };
+        rows::publish_keys(&mut tx, instance, &own, said, now.plus(BELIEVED)).await?;
+        let signing = own.keys.first().map_or("", |key| key.kid.as_str());
+        let known = rows::published_at(&mut tx, signing).await?.unwrap_or(now).plus(HEARD);
+        tx.commit().await?;
+        Ok(if known > now { known.since(now) } else { Duration::ZERO })
     }
 
     /// Personal tokens and sessions that were ended and whose access tokens may not all have run out: for a verifier that starts.
@@ -136,6 +166,10 @@ impl Identity {
     /// What signs access tokens now.
     pub(crate) fn signer(&self) -> Arc<Signer> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).signer(self.clock().now())
+    }
+
+    fn own_keys(&self) -> Jwks {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).jwks(self.clock().now())
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -280,7 +314,7 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
 }
 
 async fn get_trusted(identity: Identity, _: Call<GetTrusted, Identity>) -> Result<Trusted, Error> {
-    Ok(Trusted { revoked: identity.recent_revocations().await?, keys: identity.jwks() })
+    Ok(Trusted { revoked: identity.recent_revocations().await?, keys: identity.trusted_keys().await? })
 }
 
 impl Identity {

@@ -130,7 +130,7 @@ pub(crate) async fn end_session(identity: Identity, call: Call<EndSession, Ident
 }
 
 pub(crate) async fn get_jwks(identity: Identity, _: Call<GetJwks, Identity>) -> Result<Jwks, Error> {
-    Ok(identity.jwks())
+    identity.trusted_keys().await
 }
 
 impl Identity {

@@ -1,12 +1,10 @@
-//! The keys that sign access tokens: a ring of them in a file closed to others.
+//! The keys that sign this instance's access tokens: a ring of them in a file closed to others. They never leave their
+//! machine; other instances are told the public ones.
 //!
 //! A new key is published for a day before it signs, so that whoever fetches the keys now and then has it in time; an old
 //! one stays published until the longest token that it may have signed has ended. The file holds 40 bytes per key: 32
 //! secret ones, and when it begins to sign. A file of 32 bytes is one key that signs since ever.
 
-use std::fs::{File, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +15,12 @@ use vocabulary::{Chance, Clock, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::ISSUER;
+use crate::key_file::{self, KeyFileError};
 
-/// The keys that sign access tokens, and what other secrets are derived from. Never printed; wiped when dropped.
+/// The keys that sign this instance's access tokens. Never printed; wiped when dropped.
 #[derive(Clone)]
 pub struct SigningKey {
-    /// What other secrets are derived from, too: it stays for that when it signs no more.
+    /// What the instance is called by, and its first secrets were made of: it stays for that when it signs no more.
     first: Key,
     /// In order of when they sign.
     later: Vec<Key>,
@@ -51,38 +50,12 @@ const KEPT: Duration = Duration::from_hours(367 * 24);
 /// Most keys in a file: beyond that it is no such file.
 const MOST: usize = 1000;
 
-/// The key file is unusable.
+/// The keys are unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
-    /// Others can read it.
-    #[error(
-        "{path} holds the key that signs access tokens, and others can read it (mode {mode:o}). Run: chmod 600 {path}; if \
-         anybody may have read it, delete it instead, and everybody signs in again"
-    )]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
-    /// It does not hold keys.
-    #[error(
-        "{path} should hold signing keys and does not; restore it from a backup, or delete it, and everybody signs in again"
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It cannot be read or written.
-    #[error("cannot {action} the signing key {path}: {source}")]
-    File {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    /// Their file is.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
     /// The bytes are no key.
     #[error(transparent)]
     Unusable(#[from] KeyError),
@@ -99,10 +72,8 @@ impl SigningKey {
         match keys.write(path, false) {
             Ok(()) => Ok(keys),
             // Another process made it at the same moment: both use that one.
-            Err(SigningKeyError::File { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
-                Self::read(path)?.ok_or_else(|| SigningKeyError::Damaged { path: path.into() })
-            }
-            Err(error) => Err(error),
+            Err(error) if error.is_taken() => Ok(Self::read(path)?.ok_or_else(|| damaged(path))?),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -150,6 +121,11 @@ impl SigningKey {
         Ok(())
     }
 
+    /// What this instance is called among the others. It stays when other keys sign.
+    pub(crate) fn instance(&self) -> [u8; 32] {
+        self.derived("instance")
+    }
+
     /// Another secret, made from the first key for one purpose: it tells nothing about the key, and stays when others
     /// sign.
     pub(crate) fn derived(&self, purpose: &str) -> [u8; 32] {
@@ -194,50 +170,25 @@ impl SigningKey {
     }
 
     fn read(path: &Path) -> Result<Option<Self>, SigningKeyError> {
-        let mut file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("read", path)(error)),
-        };
-        let found = file.metadata().map_err(failed("read", path))?;
-        let mode = found.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(SigningKeyError::Exposed { path: path.into(), mode });
-        }
-        let damaged = || SigningKeyError::Damaged { path: path.into() };
-        if found.len() > (MOST * RECORD) as u64 {
-            return Err(damaged());
-        }
-        let mut bytes = Zeroizing::new(Vec::with_capacity(MOST * RECORD));
-        file.read_to_end(&mut bytes).map_err(failed("read", path))?;
+        let Some(mut bytes) = key_file::read(path, MOST * RECORD)? else { return Ok(None) };
         if bytes.len() == SEED {
             bytes.extend(0_i64.to_be_bytes());
         }
         let (records, rest) = bytes.as_chunks::<RECORD>();
-        let mut keys = records.iter().map(|record| Key::from_record(record)?.ok_or_else(damaged));
-        let first = keys.next().filter(|_| rest.is_empty()).ok_or_else(damaged)??;
-        let later = keys.collect::<Result<_, _>>()?;
+        let mut keys = records.iter().map(|record| Key::from_record(record)?.ok_or_else(|| damaged(path).into()));
+        let first = keys.next().filter(|_| rest.is_empty()).ok_or_else(|| damaged(path))??;
+        let later = keys.collect::<Result<_, SigningKeyError>>()?;
         Ok(Some(Self { first, later, path: Some(path.into()) }))
     }
 
-    /// Whole or not at all; over other keys only when they are meant to be replaced.
-    fn write(&self, path: &Path, replace: bool) -> Result<(), SigningKeyError> {
-        let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    /// Over other keys only when they are meant to be replaced.
+    fn write(&self, path: &Path, replace: bool) -> Result<(), KeyFileError> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(MOST * RECORD));
         for key in self.keys() {
             bytes.extend_from_slice(key.seed.as_slice());
             bytes.extend(key.from.map_or(NEVER, Timestamp::micros).to_be_bytes());
         }
-        let written = (|| {
-            let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
-            file.as_file().set_permissions(Permissions::from_mode(0o600))?;
-            file.write_all(&bytes)?;
-            file.as_file().sync_all()?;
-            let kept = if replace { file.persist(path) } else { file.persist_noclobber(path) };
-            kept.map_err(|error| error.error)?;
-            File::open(folder)?.sync_all()
-        })();
-        written.map_err(failed("write", path))
+        key_file::write(path, &bytes, replace)
     }
 }
 
@@ -262,12 +213,15 @@ impl std::fmt::Debug for SigningKey {
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> SigningKeyError {
-    move |source| SigningKeyError::File { action, path: path.into(), source }
+fn damaged(path: &Path) -> KeyFileError {
+    KeyFileError::Damaged { path: path.into() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -385,7 +339,7 @@ mod tests {
         assert!(words.contains("mode 640") && words.contains("chmod 600"), "{words}");
         for length in [0, 31, 33, 79, 40 * 1001] {
             place.write(&vec![1; length], 0o600);
-            assert!(matches!(place.open(), Err(SigningKeyError::Damaged { .. })), "{length} bytes");
+            assert!(matches!(place.open(), Err(SigningKeyError::File(KeyFileError::Damaged { .. }))), "{length} bytes");
         }
     }
 

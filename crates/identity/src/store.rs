@@ -13,12 +13,14 @@ use crate::session::{Kind, Proof, Session};
 
 mod attempts;
 mod factors;
+mod instances;
 mod passkeys;
 mod resets;
 mod tokens;
 
 pub(crate) use attempts::*;
 pub(crate) use factors::*;
+pub(crate) use instances::*;
 pub(crate) use passkeys::*;
 pub(crate) use resets::*;
 pub(crate) use tokens::*;
@@ -62,12 +64,18 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0007_personal_tokens.sql",
         "sql/migrations/postgres/0007_personal_tokens.sql"
     ),
+    store::migration!(
+        8,
+        "instances",
+        "sql/migrations/sqlite/0008_instances.sql",
+        "sql/migrations/postgres/0008_instances.sql"
+    ),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
 /// Every query of this service, for the test that prepares them all.
-pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS, TOKENS];
+pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS, TOKENS, INSTANCES];
 
 const ADD_PERSON: Query<Affected> = Query::find(PEOPLE, "add_person");
 const GET_PERSON: Query<Optional> = Query::find(PEOPLE, "get_person");
@@ -312,6 +320,7 @@ pub(crate) async fn forget(tx: &mut Transaction, now: Timestamp) -> Result<(), S
     tx.run(&FORGET_REVOCATIONS, params![now]).await?;
     tx.run(&FORGET_SESSIONS, params![now]).await?;
     forget_tokens(tx, now).await?;
+    instances::forget(tx, now).await?;
     attempts::forget(tx, now).await
 }
 

@@ -52,8 +52,8 @@ pub(crate) async fn create_token(
     let expires_at = now.plus(Duration::from_hours(24 * u64::from(days)));
     let id = SessionId::new(identity.clock(), &identity.chance);
     let details = PersonalToken { id, name, scopes, jkt, created_at: now, expires_at };
-    let token = identity.personal_token(&person, &details)?;
-    rows::add_token(&mut tx, by, &details, hash_of(&token)).await?;
+    let (token, key) = identity.personal_token(&person, &details)?;
+    rows::add_token(&mut tx, by, &details, hash_of(&token), key).await?;
     let events = identity.events(Some(&call.context.trace_id));
     tell(&mut tx, &events.token_made(&person.named(), details.name.as_str()))?;
     tx.commit().await?;
@@ -84,7 +84,7 @@ pub(crate) async fn revoke_token(identity: Identity, call: Call<RevokeToken, Ide
 pub(crate) async fn introspect(identity: Identity, call: Call<Introspect, Identity>) -> Result<Introspection, Error> {
     let token = &call.request.token;
     let verifier = Verifier::new(ISSUER, ISSUER, identity.clock().clone());
-    verifier.trust(&identity.jwks());
+    verifier.trust(&identity.trusted_keys().await?);
     let Ok(who) = verifier.verify(token) else { return Ok(Introspection::default()) };
     if !identity.still_stands(&who, token).await? {
         return Ok(Introspection::default());
@@ -124,7 +124,8 @@ impl Identity {
         Ok(())
     }
 
-    fn personal_token(&self, person: &Person, token: &PersonalToken) -> Result<String, Error> {
+    /// The token, and the name of the key that signed it.
+    fn personal_token(&self, person: &Person, token: &PersonalToken) -> Result<(String, Option<String>), Error> {
         let who = Principal {
             id: person.id,
             login: person.login.to_string(),
@@ -141,7 +142,8 @@ impl Identity {
             bound_to: token.jkt.clone(),
         };
         let signer = self.signer();
-        signer.sign(&signer.claims(&who)).map_err(Error::internal)
+        let key = signer.jwks().keys.into_iter().next().map(|key| key.kid);
+        Ok((signer.sign(&signer.claims(&who)).map_err(Error::internal)?, key))
     }
 
     /// Whether what the token stands for is there still: the session, or the personal token itself.

@@ -72,7 +72,7 @@ impl RelyingParty {
     }
 
     /// The challenge that the browser answers, once it is clear that it did so here and for this.
-    pub(crate) fn challenge(&self, client_data: &[u8], ceremony: Ceremony) -> Result<[u8; 32], Fault> {
+    pub(crate) fn challenge(&self, client_data: &[u8], ceremony: Ceremony) -> Result<Vec<u8>, Fault> {
         let data: ClientData = serde_json::from_slice(client_data).map_err(|_| "unreadable client data")?;
         let kind = match ceremony {
             Ceremony::Create => "webauthn.create",
@@ -84,8 +84,7 @@ impl RelyingParty {
         if data.origin != self.origin || data.cross_origin {
             return Err("another origin");
         }
-        let challenge = BASE64_URL_SAFE_NO_PAD.decode(&data.challenge).ok().and_then(|it| it.try_into().ok());
-        challenge.ok_or("unreadable challenge")
+        BASE64_URL_SAFE_NO_PAD.decode(&data.challenge).map_err(|_| "unreadable challenge")
     }
 
     /// The passkey that was made.

@@ -1,6 +1,6 @@
 -- name: add_token!
-insert into personal_tokens (id, person, name, scopes, jkt, hash, created_at, expires_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8);
+insert into personal_tokens (id, person, name, scopes, jkt, hash, created_at, expires_at, kid)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: living_tokens
 -- Those of person $1 that hold at $2, newest first.

@@ -12,6 +12,7 @@ mod resetting;
 mod sessions;
 mod signing_in;
 mod tokens;
+mod twins;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -24,7 +25,7 @@ use bus::{Bus, Relay};
 use contracts::events::{AUTH_REVOKED, Action, LogEvent};
 use contracts::identity::{Language, Register, SERVICE, SignIn, Tokens, User, UserState};
 use contracts::roles::Role;
-use identity::{Delivered, ISSUER, Identity, MIGRATIONS, NewPerson, SigningKey};
+use identity::{Delivered, ISSUER, Identity, MIGRATIONS, NewPerson, SharedSecret, SigningKey};
 use store::Store;
 use store::testing::{TestDatabase, databases};
 use vocabulary::{Chance, Clock, Timestamp};
@@ -44,7 +45,7 @@ struct World {
     relay: Arc<Relay>,
     told: Arc<Mutex<Vec<LogEvent>>>,
     bank: managing::Bank,
-    _database: TestDatabase,
+    database: Arc<TestDatabase>,
 }
 
 async fn worlds() -> Vec<World> {
@@ -57,10 +58,25 @@ async fn worlds() -> Vec<World> {
 
 impl World {
     async fn new(database: TestDatabase) -> Self {
-        let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
-        let chance = Chance::seeded(7);
-        let store = Store::open(&database.database, MIGRATIONS, clock.clone()).await.unwrap();
         let key = SigningKey::from_seed([3; 32]).unwrap();
+        let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
+        Self::with(Arc::new(database), clock, &key, &SharedSecret::of(&key), Chance::seeded(7)).await
+    }
+
+    /// Another instance on the same database, with keys of its own.
+    async fn twin(&self, key: &SigningKey) -> Self {
+        let secret = SharedSecret::of(&SigningKey::from_seed([3; 32]).unwrap());
+        Self::with(Arc::clone(&self.database), self.clock.clone(), key, &secret, Chance::system()).await
+    }
+
+    async fn with(
+        database: Arc<TestDatabase>,
+        clock: Clock,
+        key: &SigningKey,
+        secret: &SharedSecret,
+        chance: Chance,
+    ) -> Self {
+        let store = Store::open(&database.database, MIGRATIONS, clock.clone()).await.unwrap();
         let verifier = Verifier::new(ISSUER, ISSUER, clock.clone());
         verifier.trust(&key.jwks(clock.now()));
 
@@ -88,13 +104,13 @@ impl World {
         let directory = Directory::default();
         let hasher = Hasher::new(2, chance.clone()).unwrap();
         let identity =
-            Identity::new(store.clone(), &key, hasher, directory.clone(), chance.clone(), delivered).unwrap();
+            Identity::new(store.clone(), key, secret, hasher, directory.clone(), chance.clone(), delivered).unwrap();
         let gate = Gate::new(Credentials::new(ISSUER).bearer(verifier.clone()), Arc::new(()), clock.clone(), chance);
         let router = identity.clone().module(gate.clone()).unwrap().router;
         directory.set(SERVICE, Transport::in_process(router.clone()));
         let bank = managing::Bank::new(gate.clone());
         directory.set(contracts::bank::SERVICE, Transport::in_process(bank.router()));
-        Self { identity, store, clock, directory, router, gate, verifier, relay, told, bank, _database: database }
+        Self { identity, store, clock, directory, router, gate, verifier, relay, told, bank, database }
     }
 
     /// A caller without a token.

@@ -144,7 +144,7 @@ async fn the_last_superuser_stays_even_when_two_act_on_each_other() {
         let (second, _) = world.signed_in("toor", Role::Superuser).await;
         // A process that has not heard of the revocation yet: the database says no all the same.
         let deaf = Verifier::new(ISSUER, ISSUER, world.clock.clone());
-        deaf.trust(&world.identity.jwks());
+        deaf.trust(&world.identity.trusted_keys().await.unwrap());
         let late = Directory::default();
         let gate = world.gate.clone().accepting(Credentials::new(ISSUER).bearer(deaf));
         late.set(SERVICE, Transport::in_process(world.identity.clone().module(gate).unwrap().router));

@@ -70,7 +70,7 @@ impl Key {
 
 /// An authenticator with one passkey, and a browser that can be made to lie.
 #[derive(Clone)]
-struct Authenticator {
+pub(crate) struct Authenticator {
     id: Vec<u8>,
     key: Arc<Key>,
     counter: u32,
@@ -85,7 +85,7 @@ impl Authenticator {
         Self { id: id.as_bytes().to_vec(), key: Arc::new(key), counter: 0, flags: PRESENT_AND_VERIFIED, origin, party }
     }
 
-    fn p256(id: &str) -> Self {
+    pub(crate) fn p256(id: &str) -> Self {
         Self::new(id, Key::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()))
     }
 
@@ -101,7 +101,7 @@ impl Authenticator {
         [party.as_slice(), &[flags], &self.counter.to_be_bytes(), rest].concat()
     }
 
-    fn make(&self, options: &CreationOptions) -> AddPasskey {
+    pub(crate) fn make(&self, options: &CreationOptions) -> AddPasskey {
         let length = u16::try_from(self.id.len()).unwrap().to_be_bytes();
         let attested = [&[0; 16][..], &length, &self.id, &self.key.cose()].concat();
         let data = self.data(self.flags | 0x40, &attested);
@@ -114,7 +114,7 @@ impl Authenticator {
         }
     }
 
-    fn answer(&self, options: &RequestOptions) -> SignInWithPasskey {
+    pub(crate) fn answer(&self, options: &RequestOptions) -> SignInWithPasskey {
         let client_data = self.client_data("webauthn.get", &options.challenge);
         let data = self.data(self.flags, &[]);
         let signature = self.key.sign(&[data.as_slice(), Sha256::digest(&client_data).as_slice()].concat());
@@ -129,12 +129,12 @@ impl Authenticator {
     }
 }
 
-async fn add(caller: &Caller, authenticator: &Authenticator) -> AddedPasskey {
+pub(crate) async fn add(caller: &Caller, authenticator: &Authenticator) -> AddedPasskey {
     let options = caller.call(BeginPasskey {}).await.unwrap();
     caller.call(authenticator.make(&options)).await.unwrap().0
 }
 
-async fn ask(world: &World) -> RequestOptions {
+pub(crate) async fn ask(world: &World) -> RequestOptions {
     world.anyone().call(AskForPasskey {}).await.unwrap()
 }
 

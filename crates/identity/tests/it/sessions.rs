@@ -148,7 +148,7 @@ async fn a_verifier_that_starts_learns_what_was_ended_shortly_before() {
         let tokens = world.sign_in("camille").await;
         world.as_holder(&tokens).call(SignOut {}).await.unwrap();
         let late = Verifier::new(ISSUER, ISSUER, world.clock.clone());
-        late.trust(&world.identity.jwks());
+        late.trust(&world.identity.trusted_keys().await.unwrap());
         assert!(late.verify(&tokens.access_token).is_ok());
         for revocation in world.identity.recent_revocations().await.unwrap() {
             late.revoke(&revocation);

@@ -161,7 +161,7 @@ async fn a_verifier_that_starts_months_later_still_knows_a_revoked_token() {
         world.clock.advance(Duration::from_hours(24 * 300));
         world.identity.forget_ended().await.unwrap();
         let late = Verifier::new(ISSUER, ISSUER, world.clock.clone());
-        late.trust(&world.identity.jwks());
+        late.trust(&world.identity.trusted_keys().await.unwrap());
         assert!(late.verify(&made.token).is_ok());
         for revocation in world.identity.recent_revocations().await.unwrap() {
             late.revoke(&revocation);

@@ -32,6 +32,8 @@ const ANSWERING: Duration = Duration::from_secs(3);
 /// Longest that the pages' process waits for the others, and how often it looks.
 const OPENING: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
+/// In the data directory of the pages' process: what seals what waits between two pages. All instances hold the same.
+const PAGES_KEY: &str = "pages.key";
 /// The wait before a database is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -194,7 +196,7 @@ impl Opening {
         room.keep_clean(&self.shutdown);
         // A token must not meet a verifier that has not heard of its key.
         let settling = self.patiently(async || Ok(room.service.publish_keys().await.map_err(Problem::from)?)).await?;
-        self.lobby.now_for("its key to be known");
+        self.waits_for("its key to be known");
         tokio::time::sleep(settling).await;
         let inner = room.service.clone().inner(ground.inner_gate(room.name, room.audit()))?;
         let router = room.module(ground)?.and(inner).router;
@@ -244,7 +246,10 @@ impl Opening {
     async fn web(&self, ground: &Ground, ways: &[(&'static str, Transport)]) -> Result<(Router, Close), Failure> {
         let proxies = self.node.proxies;
         let api = origin::carried(&operations(), ways, proxies);
-        let web = Web::new(ground.directory.clone(), ground.clock.clone(), ground.chance.clone()).behind(proxies);
+        let key = chassis::secret(&self.node.data_dir.join(PAGES_KEY), &ground.chance);
+        let key = key.map_err(|error| Failure::Settings(error.to_string()))?;
+        let web = Web::new(ground.directory.clone(), ground.clock.clone(), ground.chance.clone());
+        let web = web.behind(proxies).sealing_with(&key);
         let router = origin::origin(api, &ground.directory, ground.gate(Arc::new(())).behind(proxies), web)?;
         // Nobody is shown a bank that is still being opened; one of which a part is missing for longer is shown all the same.
         let _ = tokio::time::timeout(OPENING, self.until_all_serve(&ground.directory)).await;

@@ -2,6 +2,7 @@
 //!
 //! Promises: no page carries inline script or style, and the headers forbid them; nothing changes by a GET; a POST
 //! proves that it comes from a page of this session; money forms are done once however often they are sent.
+//! What waits between two pages travels with the browser, sealed: any process of the pages goes on with it.
 //! It holds no database and decides nothing: it speaks only the operations of `contracts`, through a [`Directory`].
 #![warn(missing_docs)]
 
@@ -51,7 +52,7 @@ impl Web {
         Self {
             directory,
             sessions: Sessions::new(clock.clone()),
-            halfway: Halfway::new(),
+            halfway: Halfway::new(&chance.bytes(), clock.clone(), chance.clone()),
             proxies: 0,
             clock,
             chance,
@@ -63,6 +64,13 @@ impl Web {
     #[must_use]
     pub fn behind(self, proxies: u8) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// The same pages, sealing what browsers keep for them between two pages with this key: for several processes that
+    /// are to be as one.
+    #[must_use]
+    pub fn sealing_with(self, key: &[u8; 32]) -> Self {
+        Self { halfway: Halfway::new(key, self.clock.clone(), self.chance.clone()), ..self }
     }
 
     /// Answers every path that is no service's: mount it as the fallback of the public origin, over TLS.

@@ -23,8 +23,10 @@ pub(crate) const THEME_COOKIE: &str = "__Host-theme";
 /// The newest notification that was looked at.
 pub(crate) const SEEN_COOKIE: &str = "__Host-seen";
 
-/// Names a sign-in that waits for its second step.
+/// Holds a sign-in that waits for its second step, sealed.
 pub(crate) const HALFWAY_COOKIE: &str = "__Host-halfway";
+/// Holds what an authenticator app is given, sealed, while it is set up.
+pub(crate) const SETUP_COOKIE: &str = "__Host-setup";
 /// What identity knows this browser by, so that strangers' failures do not slow its owner down.
 pub(crate) const DEVICE_COOKIE: &str = "__Host-device";
 
@@ -81,7 +83,8 @@ impl Sessions {
             }
             self.kept.invalidate(&key);
         }
-        match caller.call(ResumeBrowserSession { secret: secret.to_owned() }).await {
+        // Resuming twice does no harm; a key says so to whoever carries the call, should an instance die over it.
+        match caller.keyed("resume").call(ResumeBrowserSession { secret: secret.to_owned() }).await {
             Ok(session) => {
                 // Resuming need not repeat the secret.
                 let session = BrowserSession { secret: secret.to_owned(), ..session };
@@ -113,6 +116,10 @@ impl Sessions {
     }
 }
 
+/// Longest value of a cookie, and of one that is sealed.
+const LONGEST: usize = 256;
+const LONGEST_SEALED: usize = 4096;
+
 /// The value of a cookie.
 pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
@@ -123,7 +130,11 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(known, _)| *known == name)
         .map(|(_, value)| value)
-        .filter(|value| !value.is_empty() && value.len() <= 256)
+        .filter(|value| !value.is_empty() && value.len() <= if is_sealed(name) { LONGEST_SEALED } else { LONGEST })
+}
+
+fn is_sealed(name: &str) -> bool {
+    matches!(name, HALFWAY_COOKIE | SETUP_COOKIE)
 }
 
 /// `Set-Cookie` for the session: gone when the browser closes, at the latest when identity ends it. `Lax`, so that a
@@ -138,13 +149,27 @@ pub(crate) fn no_session_cookie() -> String {
 }
 
 /// `Set-Cookie` for the few minutes between two steps of a sign-in; only pages of this very site bring it.
-pub(crate) fn halfway_cookie(name: &str) -> String {
-    format!("{HALFWAY_COOKIE}={name}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=300")
+pub(crate) fn halfway_cookie(sealed: &str) -> String {
+    sealed_cookie(HALFWAY_COOKIE, sealed, 300)
 }
 
 /// `Set-Cookie` that forgets the sign-in that waited.
 pub(crate) fn no_halfway_cookie() -> String {
-    format!("{HALFWAY_COOKIE}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0")
+    sealed_cookie(HALFWAY_COOKIE, "", 0)
+}
+
+/// `Set-Cookie` for the few minutes in which an authenticator app is set up.
+pub(crate) fn setup_cookie(sealed: &str) -> String {
+    sealed_cookie(SETUP_COOKIE, sealed, 300)
+}
+
+/// `Set-Cookie` that forgets what the app was given.
+pub(crate) fn no_setup_cookie() -> String {
+    sealed_cookie(SETUP_COOKIE, "", 0)
+}
+
+fn sealed_cookie(name: &str, sealed: &str, seconds: u32) -> String {
+    format!("{name}={sealed}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={seconds}")
 }
 
 /// `Set-Cookie` for a preference.

@@ -27,7 +27,7 @@ use crate::forms::Form;
 use crate::frame::{Frame, Place, Theme};
 use crate::pages::wrong;
 use crate::session::{
-    self, DEVICE_COOKIE, HALFWAY_COOKIE, LANGUAGE_COOKIE, SEEN_COOKIE, SESSION_COOKIE, Secret, Signed, THEME_COOKIE,
+    self, DEVICE_COOKIE, HALFWAY_COOKIE, LANGUAGE_COOKIE, SEEN_COOKIE, SESSION_COOKIE, SETUP_COOKIE, Secret, Signed, THEME_COOKIE,
 };
 use crate::texts::T;
 use crate::{csrf, texts};
@@ -85,8 +85,10 @@ pub(crate) struct Visit {
     pub(crate) form: Form,
     /// What the browser calls itself.
     pub(crate) agent: Option<String>,
-    /// What names the sign-in that waits for its second step.
+    /// The sign-in that waits for its second step, sealed.
     pub(crate) halfway: Option<Secret>,
+    /// What an authenticator app is given that is being set up, sealed.
+    pub(crate) setup: Option<Secret>,
     /// What identity knows this browser by.
     pub(crate) device: Option<Secret>,
     /// The page of ours that a form was sent from.
@@ -204,7 +206,7 @@ impl Visit {
         let theme = cookie(THEME_COOKIE).map(Theme::from_name).unwrap_or_default();
         let seen = cookie(SEEN_COOKIE).map(ToOwned::to_owned);
         let secret = |name| cookie(name).map(|value| Secret(value.to_owned()));
-        let (halfway, device) = (secret(HALFWAY_COOKIE), secret(DEVICE_COOKIE));
+        let (halfway, setup, device) = (secret(HALFWAY_COOKIE), secret(SETUP_COOKIE), secret(DEVICE_COOKIE));
         let from = parts.headers.get(header::REFERER).and_then(|from| from.to_str().ok()?.parse().ok());
         let from = from.and_then(|from: http::Uri| from.path_and_query().map(ToString::to_string));
         let language = chosen.or_else(accepted).unwrap_or_default();
@@ -222,6 +224,7 @@ impl Visit {
             form: Form::default(),
             agent,
             halfway,
+            setup,
             device,
             from,
             seen,

@@ -246,7 +246,7 @@ fn services(folder: &Path) -> Vec<String> {
 }
 
 /// The process id of a service.
-fn process(folder: &Path, service: &str) -> Option<String> {
+pub(crate) fn process(folder: &Path, service: &str) -> Option<String> {
     let file = folder.join(service).join("node.toml").display().to_string();
     std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
         let words = std::fs::read_to_string(entry.path().join("cmdline")).ok()?;

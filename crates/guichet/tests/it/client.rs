@@ -105,6 +105,12 @@ impl Ask {
     }
 }
 
+impl std::fmt::Display for Ask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
 impl Client {
     /// To the bank at `url`, trusting only the authority whose certificate is `ca_pem`.
     pub(crate) fn https(url: &str, ca_pem: &str) -> Self {

@@ -24,5 +24,6 @@ mod pki;
 mod process;
 mod startup;
 mod timing;
+mod twins;
 mod unlock;
 mod why;

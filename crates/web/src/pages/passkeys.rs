@@ -57,10 +57,7 @@ pub(crate) async fn do_sign_in(visit: Arc<Visit>) -> Outcome {
     let mut e = Entries::default();
     e.suggest("next", visit.form.get("next"));
     match visit.nobody().call(request).await {
-        Ok(opened) => {
-            visit.web.halfway.forget_sign_in(visit.halfway.as_ref());
-            return Ok(sign_in::welcome_in(&visit, opened.0, visit.form.get("next")).await);
-        }
+        Ok(opened) => return Ok(sign_in::welcome_in(&visit, opened.0, visit.form.get("next")).await),
         Err(problem) if matches!(problem.status(), StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST) => {
             e.add("", visit.t.passkey_not_taken());
         }

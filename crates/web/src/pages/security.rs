@@ -5,15 +5,19 @@ use std::sync::Arc;
 use askama::Template;
 use contracts::identity::{
     BeginTotp, ConfirmTotp, EndSession, GetSecondFactor, ListPasskeys, ListSessions, MakeRecoveryCodes, Passkey,
-    RemoveTotp, SecondFactor, Session, TotpSetup,
+    RemoveTotp, SecondFactor, Session,
 };
 use http::StatusCode;
+use qrcode::QrCode;
+use qrcode::render::svg;
 
 use super::entry::error_title;
 use crate::forms::Entries;
 use crate::frame::{Frame, Place};
+use crate::halfway::HalfSetup;
+use crate::session;
 use crate::texts::T;
-use crate::visit::{Outcome, Visit, page, page_as, see_other};
+use crate::visit::{Outcome, Visit, page, page_as, see_other, set_cookie};
 
 #[derive(Template)]
 #[template(path = "security.html")]
@@ -84,18 +88,20 @@ pub(crate) fn asks_second(second: &SecondFactor) -> bool {
 pub(crate) async fn begin_totp(visit: Arc<Visit>) -> Outcome {
     match visit.call(BeginTotp {}).await {
         Ok(setup) => {
-            visit.web.halfway.keep_setup(&visit.me()?.secret, setup.0);
-            Ok(see_other("/profile/totp"))
+            let kept = visit.web.halfway.keep_setup(&visit.me()?.secret, &setup.0);
+            let mut response = see_other("/profile/totp");
+            set_cookie(&mut response, &session::setup_cookie(&kept));
+            Ok(response)
         }
         Err(problem) => refused(&visit, problem).await,
     }
 }
 
 pub(crate) async fn totp(visit: Arc<Visit>) -> Outcome {
-    match visit.web.halfway.setup(&visit.me()?.secret) {
+    match visit.web.halfway.setup(&visit.me()?.secret, visit.setup.as_ref()) {
         Some(setup) => {
             let f = visit.frame(Place::Profile, visit.t.totp_title()).await;
-            page(&totp_page(&visit, f, setup, Entries::default()))
+            page(&totp_page(&visit, f, setup, Entries::default())?)
         }
         None => Ok(see_other(HERE)),
     }
@@ -103,8 +109,8 @@ pub(crate) async fn totp(visit: Arc<Visit>) -> Outcome {
 
 pub(crate) async fn confirm_totp(visit: Arc<Visit>) -> Outcome {
     let t = visit.t;
-    let session = &visit.me()?.secret;
-    let Some(setup) = visit.web.halfway.setup(session) else { return Ok(see_other(HERE)) };
+    let setup = visit.web.halfway.setup(&visit.me()?.secret, visit.setup.as_ref());
+    let Some(setup) = setup else { return Ok(see_other(HERE)) };
     let mut e = Entries::default();
     let code: String = visit.form.get("code").chars().take(64).collect();
     if code.is_empty() {
@@ -112,19 +118,28 @@ pub(crate) async fn confirm_totp(visit: Arc<Visit>) -> Outcome {
     } else {
         match visit.call(ConfirmTotp { code }).await {
             Ok(codes) => {
-                visit.web.halfway.forget_setup(session);
-                return show_codes(&visit, codes.recovery_codes).await;
+                let mut response = show_codes(&visit, codes.recovery_codes).await?;
+                set_cookie(&mut response, &session::no_setup_cookie());
+                return Ok(response);
             }
             Err(problem) => e.refuse(t, problem, &[])?,
         }
     }
     let f = visit.frame(Place::Profile, error_title(&visit, t.totp_title())).await;
-    page_as(e.status(), &totp_page(&visit, f, setup, e))
+    page_as(e.status(), &totp_page(&visit, f, setup, e)?)
 }
 
-fn totp_page(visit: &Visit, f: Frame, setup: TotpSetup, e: Entries) -> TotpPage {
-    let TotpSetup { secret, url, qr_svg } = setup;
-    TotpPage { f, t: visit.t, e, qr: qr_svg, secret: in_groups(&secret), url }
+fn totp_page(visit: &Visit, f: Frame, setup: HalfSetup, e: Entries) -> Result<TotpPage, aaa::Problem> {
+    let HalfSetup { secret, url } = setup;
+    Ok(TotpPage { f, t: visit.t, e, qr: picture(&url)?, secret: in_groups(&secret), url })
+}
+
+/// The QR code of what an app is given. It is too large for a cookie, so it is drawn anew.
+fn picture(url: &str) -> Result<String, aaa::Problem> {
+    let code = QrCode::new(url).map_err(aaa::Problem::internal)?;
+    let image = code.render::<svg::Color<'_>>().min_dimensions(240, 240).build();
+    let start = image.find("<svg").unwrap_or(0);
+    Ok(image.get(start..).unwrap_or_default().to_owned())
 }
 
 /// Four letters at a time: so people read them from a screen and type them.

@@ -13,7 +13,7 @@ use super::entry::{error_title, home, read_password};
 use crate::forms::Entries;
 use crate::frame::{Frame, Place};
 use crate::halfway::HalfSignIn;
-use crate::session::{self, DEVICE_COOKIE, LANGUAGE_COOKIE, Secret};
+use crate::session::{self, DEVICE_COOKIE, LANGUAGE_COOKIE};
 use crate::texts::T;
 use crate::visit::{Outcome, Visit, local, page, page_as, see_other, set_cookie};
 
@@ -75,10 +75,8 @@ pub(crate) async fn do_sign_in(visit: Arc<Visit>) -> Outcome {
         match open(&visit, &half, None).await {
             Ok(opened) => return Ok(welcome_in(&visit, opened, &half.next).await),
             Err(problem) if problem.code() == "second-factor-required" => {
-                let name = visit.new_key();
-                visit.web.halfway.keep_sign_in(Secret(name.clone()), half);
                 let mut response = see_other("/sign-in/code");
-                set_cookie(&mut response, &session::halfway_cookie(&name));
+                set_cookie(&mut response, &session::halfway_cookie(&visit.web.halfway.keep_sign_in(&half)));
                 return Ok(response);
             }
             Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => e.add("", t.sign_in_refused()),
@@ -107,10 +105,7 @@ pub(crate) async fn do_code(visit: Arc<Visit>) -> Outcome {
     match typed_code(&visit) {
         None => e.add("otp", t.field_missing()),
         code => match open(&visit, &half, code).await {
-            Ok(opened) => {
-                visit.web.halfway.forget_sign_in(visit.halfway.as_ref());
-                return Ok(welcome_in(&visit, opened, &half.next).await);
-            }
+            Ok(opened) => return Ok(welcome_in(&visit, opened, &half.next).await),
             Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => e.add("otp", t.code_wrong()),
             Err(problem) => e.refuse(t, problem, &[])?,
         },
@@ -141,7 +136,6 @@ pub(crate) async fn do_lost(visit: Arc<Visit>) -> Outcome {
         return Ok(begin_again());
     };
     visit.call(AskFactorReset { login, password }).await?;
-    visit.web.halfway.forget_sign_in(visit.halfway.as_ref());
     let mut response = see_other("/sign-in/lost?asked=yes");
     set_cookie(&mut response, &session::no_halfway_cookie());
     Ok(response)

@@ -20,6 +20,10 @@ fn with_cookie(request: http::request::Builder, cookie: &str) -> http::request::
     request.header("sec-fetch-site", "same-origin").header(header::COOKIE, cookie)
 }
 
+fn session_and(cookie: &str) -> String {
+    format!("{}; {cookie}", session())
+}
+
 #[tokio::test]
 async fn a_second_factor_is_asked_for_on_a_page_that_holds_no_password() {
     let bank = Bank::new();
@@ -34,8 +38,23 @@ async fn a_second_factor_is_asked_for_on_a_page_that_holds_no_password() {
     assert_eq!(right.location(), "/requests");
     assert!(right.cookie("__Host-guichet").is_some());
     assert!(right.cookie("__Host-halfway").unwrap().contains("Max-Age=0"));
-    let again = bank.send(with_cookie(http::Request::post("/sign-in/code"), &cookie), "otp=123456".into()).await;
-    assert_eq!(again.location(), "/sign-in?why=late", "what waited is used once");
+}
+
+#[tokio::test]
+async fn what_waits_between_two_pages_waits_at_every_process_of_the_pages() {
+    let bank = Bank::new();
+    let other = bank.through_another();
+    let cookie = halfway(&bank).await;
+    assert!(!cookie.contains("tara") && !cookie.contains("horse"), "{cookie}");
+    let page = other.send(with_cookie(http::Request::get("/sign-in/code"), &cookie), String::new()).await;
+    assert_eq!(page.status, StatusCode::OK);
+    let right = other.send(with_cookie(http::Request::post("/sign-in/code"), &cookie), "otp=123456".into()).await;
+    assert_eq!(right.location(), "/requests");
+
+    let begun = bank.post_signed("/profile/totp/begin", "").await;
+    let cookie = session_and(begun.cookie("__Host-setup").unwrap().split(';').next().unwrap());
+    let page = other.send(with_cookie(http::Request::get("/profile/totp"), &cookie), String::new()).await;
+    assert!(page.body.contains("<svg") && page.body.contains("<span>GEZD</span>"), "{}", page.body);
 }
 
 #[tokio::test]
@@ -115,13 +134,23 @@ async fn an_app_is_set_up_with_a_secret_that_no_form_carries() {
     let bank = Bank::new();
     let begun = bank.post_signed("/profile/totp/begin", "").await;
     assert_eq!(begun.location(), "/profile/totp");
-    let page = bank.get_signed("/profile/totp").await;
+    let kept = begun.cookie("__Host-setup").unwrap();
+    for attribute in ["; Path=/", "; Secure", "; HttpOnly", "; SameSite=Strict", "; Max-Age=300"] {
+        assert!(kept.contains(attribute) && !kept.contains("GEZD"), "{kept}");
+    }
+    let kept = kept.split(';').next().unwrap();
+    let page = bank.send(with_cookie(http::Request::get("/profile/totp"), &session_and(kept)), String::new()).await;
     assert!(page.body.contains("<svg") && page.body.contains("<span>GEZD</span>"));
     assert!(!page.body.contains("value=\"GEZD"));
-    let wrong = bank.post_signed("/profile/totp", "code=000000").await;
+    let token = page.field("csrf");
+    let confirm = async |code: &str| {
+        let request = with_cookie(http::Request::post("/profile/totp"), &session_and(kept));
+        bank.send(request, format!("csrf={token}&code={code}")).await
+    };
+    let wrong = confirm("000000").await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.body.contains("<svg") && wrong.body.contains("code-error"), "the same picture again");
-    let codes = bank.post_signed("/profile/totp", "code=123456").await;
-    assert!(codes.body.contains("aaaa-bbbb"));
+    let codes = confirm("123456").await;
+    assert!(codes.body.contains("aaaa-bbbb") && codes.cookie("__Host-setup").unwrap().contains("Max-Age=0"));
     assert_eq!(bank.get_signed("/profile/totp").await.location(), "/profile/security", "it is not shown again");
 }

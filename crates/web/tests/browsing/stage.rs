@@ -48,6 +48,7 @@ pub(crate) struct Script {
 #[derive(Clone)]
 pub(crate) struct Bank {
     router: Router,
+    directory: Directory,
     script: Arc<Mutex<Script>>,
 }
 
@@ -67,8 +68,12 @@ impl Bank {
             });
             directory.set(service, Transport::in_process(played));
         }
-        let clock = Clock::manual(NOW.parse::<Timestamp>().unwrap());
-        Self { router: Web::new(directory, clock, Chance::seeded(1)).router(), script }
+        Self { router: pages(&directory, 1), directory, script }
+    }
+
+    /// The same bank, through another process of the pages.
+    pub(crate) fn through_another(&self) -> Self {
+        Self { router: pages(&self.directory, 2), ..self.clone() }
     }
 
     pub(crate) fn script(&self, change: impl FnOnce(&mut Script)) {
@@ -108,6 +113,11 @@ impl Bank {
             .header(header::COOKIE, format!("{}; __Host-language=en", session()));
         self.send(request, format!("csrf={token}&{fields}")).await
     }
+}
+
+fn pages(directory: &Directory, chance: u64) -> Router {
+    let clock = Clock::manual(NOW.parse::<Timestamp>().unwrap());
+    Web::new(directory.clone(), clock, Chance::seeded(chance)).sealing_with(&[9; 32]).router()
 }
 
 pub(crate) fn session() -> String {

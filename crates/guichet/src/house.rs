@@ -167,10 +167,13 @@ async fn trusted(identity: &Identity) -> Result<Trusted, identity::Error> {
 
 /// Makes the verifier believe what identity said last.
 pub(crate) fn believe(verifier: &Verifier, trusted: Trusted, known: &mut Jwks) {
+    let mut keys = trusted.keys;
+    // Each instance names its own first.
+    keys.keys.sort_unstable_by(|one, other| one.kid.cmp(&other.kid));
     // Every change of keys makes the verifier forget whom it has looked at.
-    if *known != trusted.keys {
-        verifier.trust(&trusted.keys);
-        *known = trusted.keys;
+    if *known != keys {
+        verifier.trust(&keys);
+        *known = keys;
     }
     for revocation in &trusted.revoked {
         verifier.revoke(revocation);

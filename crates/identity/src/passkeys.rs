@@ -303,7 +303,12 @@ impl Identity {
     }
 
     /// The passkey that somebody's browser made.
-    async fn made(&self, by: UserId, client_data: &str, attestation: &str) -> Result<Result<NewCredential, Fault>, Error> {
+    async fn made(
+        &self,
+        by: UserId,
+        client_data: &str,
+        attestation: &str,
+    ) -> Result<Result<NewCredential, Fault>, Error> {
         let spent = self.spend_challenge(client_data, Ceremony::Create).await?;
         Ok(spent.and_then(|spent| {
             if spent.adds != Some(by) {

@@ -95,8 +95,7 @@ impl SharedSecret {
 
 fn read(path: &Path) -> Result<Option<SharedSecret>, KeyFileError> {
     let Some(bytes) = key_file::read(path, SECRET)? else { return Ok(None) };
-    let secret: [u8; SECRET] =
-        bytes.as_slice().try_into().map_err(|_| KeyFileError::Damaged { path: path.into() })?;
+    let secret: [u8; SECRET] = bytes.as_slice().try_into().map_err(|_| KeyFileError::Damaged { path: path.into() })?;
     Ok(Some(SharedSecret(Zeroizing::new(secret))))
 }
 

@@ -93,7 +93,7 @@ impl Halfway {
         let (nonce, text) = bytes.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let text = self.key.as_ref()?.open_in_place(nonce, Aad::from(aim), text).ok()?;
-        let (until, mut rest) = text.split_first_chunk().map(|(until, rest)| (i64::from_be_bytes(*until), &*rest))?;
+        let (until, mut rest) = text.split_first_chunk().map(|(until, rest)| (i64::from_be_bytes(*until), rest))?;
         if self.clock.now() >= Timestamp::from_micros(until) {
             return None;
         }

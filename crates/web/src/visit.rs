@@ -27,7 +27,8 @@ use crate::forms::Form;
 use crate::frame::{Frame, Place, Theme};
 use crate::pages::wrong;
 use crate::session::{
-    self, DEVICE_COOKIE, HALFWAY_COOKIE, LANGUAGE_COOKIE, SEEN_COOKIE, SESSION_COOKIE, SETUP_COOKIE, Secret, Signed, THEME_COOKIE,
+    self, DEVICE_COOKIE, HALFWAY_COOKIE, LANGUAGE_COOKIE, SEEN_COOKIE, SESSION_COOKIE, SETUP_COOKIE, Secret, Signed,
+    THEME_COOKIE,
 };
 use crate::texts::T;
 use crate::{csrf, texts};

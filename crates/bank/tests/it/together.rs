@@ -97,6 +97,33 @@ async fn two_processes_of_one_bank_spend_and_decide_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_of_one_bank_open_and_expire_at_once_and_tell_it_once() {
+    for database in databases().await.unwrap() {
+        let start = async |database: &TestDatabase, clock: &Clock, seed: u64| {
+            let store = Store::open(&database.database, MIGRATIONS, clock.clone()).await.unwrap();
+            Bank::start(store, BankConfig::example().unwrap(), Chance::seeded(seed)).await.unwrap()
+        };
+        let clock = Clock::system();
+        tokio::join!(start(&database, &clock, 11), start(&database, &clock, 12));
+        let house = house(database).await;
+        let other = start(&house.database, &house.clock, 13).await;
+        let (claire, agent) = (house.member("claire"), house.agent("ahmed"));
+        let account = claire.account_with(&agent, "Salary", "100.00").await;
+        let waiting: Vec<_> = join_all((0..20).map(|_| claire.asks_to_withdraw(account.id, "1.00"))).await;
+        assert!(waiting.iter().all(Result::is_ok));
+        house.clock.advance(Duration::from_hours(24 * 90));
+        let (here, there) = tokio::join!(house.bank.expire_due(), other.expire_due());
+        assert_eq!(here.unwrap() + there.unwrap(), 20);
+        assert_eq!(claire.balance(account.id).await, sums("100.00", "0.00", "100.00"));
+        let told = house.store.outbox_batch(1000).await.unwrap();
+        assert!(told.iter().map(|event| event.seq).eq(1..=i64::try_from(told.len()).unwrap()));
+        let expired = told.iter().filter(|event| event.payload.contains("EXPIRED")).count();
+        assert_eq!(expired, 20);
+        assert_eq!(house.broken().await, Vec::<String>::new());
+    }
+}
+
 /// One of the many things that somebody may do, right or wrong.
 async fn anything(house: &House, people: &[Person], agents: &[Person], known: &[AccountId]) {
     let pick = |bound: usize| usize::try_from(house.chance.below(bound as u64)).unwrap();

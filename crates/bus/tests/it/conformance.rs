@@ -44,6 +44,26 @@ async fn events_arrive_in_the_order_of_each_source() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_relays_of_one_source_deliver_everything_in_order_and_forget_nothing_early() {
+    for world in worlds().await {
+        let other = Store::open(&world.database.database, &[], world.clock.clone()).await.unwrap();
+        let mut heard = listen(&world.bus, ">", "all");
+        let relays = [
+            Relay::start(world.store.clone(), "bank", world.bus.clone()),
+            Relay::start(other.clone(), "bank", world.bus),
+        ];
+        tokio::join!(tell(&world.store, "log.a.b", 0..300), tell(&other, "log.a.b", 300..600));
+        let told = heard.different("bank", 600).await;
+        assert!(told.iter().map(|envelope| envelope.seq).eq(1..=600), "in order, whoever brings it first");
+        for relay in relays {
+            assert!(relay.flushed(PATIENCE).await);
+            relay.stop().await;
+        }
+        assert_eq!(other.outbox_newest().await.unwrap(), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_tells_where_it_comes_from_and_when() {
     for world in worlds().await {
         let mut heard = listen(&world.bus, "log.*.info", "one");

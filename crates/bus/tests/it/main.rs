@@ -23,7 +23,7 @@ fn buses() -> Vec<Bus> {
 
 /// A source with a database of its own, and a bus.
 struct World {
-    _database: TestDatabase,
+    database: TestDatabase,
     store: Store,
     bus: Bus,
     clock: Clock,
@@ -37,7 +37,7 @@ async fn worlds() -> Vec<World> {
         for database in databases().await.unwrap() {
             let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
             let store = Store::open(&database.database, &[], clock.clone()).await.unwrap();
-            worlds.push(World { _database: database, store, bus: buses().remove(kind), clock });
+            worlds.push(World { database, store, bus: buses().remove(kind), clock });
         }
     }
     worlds

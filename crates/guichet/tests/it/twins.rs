@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use pki::Identity;
+use pki::{Identity, Link, Trust};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -38,13 +38,13 @@ async fn one_of_two_instances_may_be_killed_or_stopped_and_nobody_notices() {
 
     for service in ["identity", "bank", "journal"] {
         // Ours stays away for a while; the other one is started again by whoever looks after it.
-        load.kill(twins.of(service)).await;
+        load.kill(twins.of(service));
         load.goes_on().await;
         twins.back(service).await;
         load.goes_on().await;
         load.kill_first(&bank, service).await;
         load.goes_on().await;
-        twins.first_is_back(&bank, service).await;
+        twins.first_is_back(service).await;
     }
     for service in ["journal", "identity", "bank"] {
         twins.of(service).stop();
@@ -132,11 +132,12 @@ impl Twins {
                 settings = settings.replace(&at(first[other]), &format!("{}, {}", at(first[other]), at(second[other])));
             }
             std::fs::write(&file, &settings).unwrap();
+            std::fs::create_dir(data_dir.join("tls")).unwrap();
+            for entry in std::fs::read_dir(folder.join(service).join("tls")).unwrap().flatten() {
+                std::fs::copy(entry.path(), data_dir.join("tls").join(entry.file_name())).unwrap();
+            }
             let settings = settings
-                .replace(
-                    &format!("data_dir = \"{}\"", folder.join(service).display()),
-                    &format!("data_dir = \"{}\"", data_dir.display()),
-                )
+                .replace(&folder.join(service).display().to_string(), &data_dir.display().to_string())
                 .replace(&format!("127.0.0.1:{}\"", first[service]), &format!("127.0.0.1:{}\"", second[service]));
             let (file, log) = (data_dir.join("node.toml"), data_dir.join("log"));
             std::fs::write(&file, settings).unwrap();
@@ -152,7 +153,7 @@ impl Twins {
             let before = process(&twins.folder, service).unwrap();
             signal("-KILL", &before);
             gone(&before).await;
-            twins.first_is_back(bank, service).await;
+            twins.first_is_back(service).await;
             twins.back(service).await;
         }
         twins
@@ -169,21 +170,24 @@ impl Twins {
         self.serves(service, port).await;
     }
 
-    async fn first_is_back(&self, _: &Running, service: &'static str) {
+    async fn first_is_back(&self, service: &'static str) {
         self.serves(service, self.first[service]).await;
     }
 
     async fn serves(&self, service: &'static str, port: u16) {
+        let ca = std::fs::read_to_string(self.folder.join("ca.pem")).unwrap();
+        let (address, ready) = (format!("https://localhost:{port}"), "/health/ready");
+        if service == "web" {
+            let client = Client::https(&address, &ca);
+            let asks = async || client.send(Ask::new("GET", ready)).await.is_ok_and(|answer| answer.status == 200);
+            eventually(service, async || asks().await.then_some(())).await;
+            return;
+        }
+        let own = Identity::open(&self.folder.join("monitor/tls"), "monitor").unwrap();
+        let link = Link::new(own, Trust::of(&ca).unwrap(), &Clock::system()).unwrap();
+        let way = chassis::elsewhere(service, &[address], &link, Chance::system()).unwrap().transport();
         eventually(service, async || {
-            let own = Identity::open(&self.folder.join("monitor/tls"), "monitor").unwrap();
-            let ca = std::fs::read_to_string(self.folder.join("tls/ca.pem")).unwrap();
-            let named = if service == "web" { "localhost" } else { service };
-            let own = (service != "web").then_some(&own);
-            let tls = pki::client_config(&ca, own, &Clock::system()).unwrap();
-            let address = format!("https://localhost:{port}");
-            let way = chassis::elsewhere(named, &[address], tls, Chance::system()).unwrap();
-            let request = Request::get("/health/ready").body(Body::empty()).unwrap();
-            let answer = way.send(request).await.ok()?;
+            let answer = way.send(Request::get(ready).body(Body::empty()).unwrap()).await.ok()?;
             (answer.status() == StatusCode::OK).then_some(())
         })
         .await;
@@ -285,7 +289,8 @@ impl Scene {
         for door in &self.doors {
             eventually("every service is up and every truth holds", async || {
                 let status = door.get("/api/status").await.expect(200);
-                let holds = |service: &Value| service["truths"].as_array().unwrap().iter().all(|it| it["holds"] == true);
+                let holds =
+                    |service: &Value| service["truths"].as_array().unwrap().iter().all(|it| it["holds"] == true);
                 (status["health"] == "up" && status["services"].as_array().unwrap().iter().all(holds)).then_some(())
             })
             .await;
@@ -300,20 +305,21 @@ struct Load {
     actors: JoinSet<()>,
 }
 
+/// From when to when.
+type Moments = (Instant, Instant);
+
 struct Shared {
     answers: watch::Sender<u64>,
     /// From just before to just after each kill.
-    kills: Mutex<Vec<(Instant, Instant)>>,
-    failures: Mutex<Vec<String>>,
+    kills: Mutex<Vec<Moments>>,
+    /// What went wrong; and from when to when it was asked, if it may be lost with an instance.
+    failures: Mutex<Vec<(Option<Moments>, String)>>,
 }
 
 impl Load {
     fn begin(scene: &Scene) -> Self {
-        let shared = Arc::new(Shared {
-            answers: watch::Sender::new(0),
-            kills: Mutex::default(),
-            failures: Mutex::default(),
-        });
+        let shared =
+            Arc::new(Shared { answers: watch::Sender::new(0), kills: Mutex::default(), failures: Mutex::default() });
         let (stop, stopped) = watch::channel(false);
         let mut actors = JoinSet::new();
         for (mover, door) in scene.movers.iter().zip(&scene.doors) {
@@ -332,12 +338,13 @@ impl Load {
     async fn goes_on(&self) {
         let mut answers = self.shared.answers.subscribe();
         let target = *answers.borrow() + MEANWHILE;
-        let waited = tokio::time::timeout(std::time::Duration::from_mins(1), answers.wait_for(|count| *count >= target));
+        let waited =
+            tokio::time::timeout(std::time::Duration::from_mins(1), answers.wait_for(|count| *count >= target));
         assert!(waited.await.is_ok(), "the bank hardly answers any more; failures: {:#?}", self.shared.failures());
         self.shared.nothing_failed();
     }
 
-    async fn kill(&self, twin: &mut Twin) {
+    fn kill(&self, twin: &mut Twin) {
         let before = Instant::now();
         twin.kill();
         self.shared.kills.lock().unwrap().push((before, Instant::now()));
@@ -362,7 +369,11 @@ impl Load {
 
 impl Shared {
     fn failures(&self) -> Vec<String> {
-        self.failures.lock().unwrap().clone()
+        let kills = self.kills.lock().unwrap();
+        let excused = |(began, ended): &Moments| kills.iter().any(|(from, to)| began <= to && ended >= from);
+        let failures = self.failures.lock().unwrap();
+        let counts = failures.iter().filter(|(asked, _)| !asked.as_ref().is_some_and(excused));
+        counts.map(|(_, words)| words.clone()).collect()
     }
 
     fn nothing_failed(&self) {
@@ -395,7 +406,7 @@ impl Shared {
 
     async fn reads(&self, reader: &Client, stop: &watch::Receiver<bool>) {
         while !*stop.borrow() {
-            for path in ["/api/auth/whoami", "/api/accounts", "/api/logs?limit=5", "/health/ready"] {
+            for path in ["/api/auth/whoami", "/api/accounts", "/api/logs?limit=5"] {
                 self.must(reader, &Ask::new("GET", path), 200).await;
             }
         }
@@ -403,7 +414,8 @@ impl Shared {
 
     async fn comes_and_goes(&self, door: &Client, login: &str, stop: &watch::Receiver<bool>) {
         while !*stop.borrow() {
-            let Some(tokens) = self.try_once(door, &Ask::new("POST", "/api/auth/login").basic(login, PASSWORD), 200).await
+            let Some(tokens) =
+                self.try_once(door, &Ask::new("POST", "/api/auth/login").basic(login, PASSWORD), 200).await
             else {
                 continue;
             };
@@ -418,32 +430,29 @@ impl Shared {
     /// What is promised to be done whatever instance dies: it changes nothing, or carries a key.
     async fn must(&self, client: &Client, ask: &Ask, status: u16) -> Option<Value> {
         let outcome = client.send(ask.clone()).await;
-        self.judge(ask, outcome, status, false)
+        self.judge(ask, outcome, status, None)
     }
 
     /// What may be lost with the instance that was doing it.
     async fn try_once(&self, client: &Client, ask: &Ask, status: u16) -> Option<Value> {
         let began = Instant::now();
         let outcome = client.send(ask.clone()).await;
-        let ended = Instant::now();
-        let excused = self.kills.lock().unwrap().iter().any(|(before, after)| began <= *after && ended >= *before);
-        self.judge(ask, outcome, status, excused)
+        self.judge(ask, outcome, status, Some((began, Instant::now())))
     }
 
     async fn may(&self, client: &Client, ask: &Ask, status: u16) -> bool {
         self.try_once(client, ask, status).await.is_some()
     }
 
-    fn judge(&self, ask: &Ask, outcome: Result<Answer, Lost>, status: u16, excused: bool) -> Option<Value> {
+    fn judge(&self, ask: &Ask, outcome: Result<Answer, Lost>, status: u16, asked: Option<Moments>) -> Option<Value> {
         match outcome {
             Ok(answer) if answer.status == status => {
                 self.answers.send_modify(|count| *count += 1);
                 Some(answer.body)
             }
-            _ if excused => None,
             outcome => {
                 let said = outcome.map_or_else(|lost| format!("{lost:?}"), |answer| answer.brief());
-                self.failures.lock().unwrap().push(format!("{ask}: {said}"));
+                self.failures.lock().unwrap().push((asked, format!("{ask}: {said}")));
                 None
             }
         }

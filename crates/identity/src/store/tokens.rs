@@ -29,8 +29,17 @@ pub(crate) async fn add_token(
     key: Option<String>,
 ) -> Result<(), StoreError> {
     let scopes = token.scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
-    let row =
-        params![token.id, person, &token.name, scopes, token.jkt.clone(), hash, token.created_at, token.expires_at, key];
+    let row = params![
+        token.id,
+        person,
+        &token.name,
+        scopes,
+        token.jkt.clone(),
+        hash,
+        token.created_at,
+        token.expires_at,
+        key
+    ];
     tx.run(&ADD_TOKEN, row).await.map(drop)
 }
 

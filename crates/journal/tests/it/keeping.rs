@@ -29,6 +29,30 @@ async fn an_event_that_comes_twice_is_kept_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_two_instances_are_told_at_once_is_kept_once_and_leaves_no_gap() {
+    for world in worlds().await {
+        let store = Store::open(&world.database.database, MIGRATIONS, world.clock.clone()).await.unwrap();
+        let other = Journal::new(store);
+        let events: Vec<LogEvent> = (0..60).map(|number| world.event(&number.to_string())).collect();
+        // As two relays bring them: each in order, at their own pace.
+        let bring = async |journal: &Journal, at_once: usize| {
+            let mut first = 1;
+            for part in events.chunks(at_once) {
+                let envelopes = (first..).zip(part).map(|(seq, event)| envelope("bank", seq, event)).collect();
+                journal.take(envelopes).await.unwrap();
+                first += i64::try_from(part.len()).unwrap();
+            }
+        };
+        tokio::join!(bring(&world.journal, 4), bring(&other, 7), bring(&other, 5), bring(&world.journal, 60));
+        let kept = world.everything().await;
+        let mut messages: Vec<usize> = kept.iter().map(|entry| entry.message.parse().unwrap()).collect();
+        messages.reverse();
+        assert_eq!(messages, (0..60).collect::<Vec<_>>());
+        assert!(world.truths().await.iter().all(|truth| truth.holds));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_entry_holds_all_that_the_event_said() {
     for world in worlds().await {
         let event = LogEvent {

@@ -23,7 +23,7 @@ const NOON: &str = "2026-11-21T12:00:00Z";
 
 /// A journal that answers calls, on a database of its own.
 struct World {
-    _database: TestDatabase,
+    database: TestDatabase,
     journal: Journal,
     store: Store,
     signer: Signer,
@@ -51,7 +51,7 @@ async fn worlds() -> Vec<World> {
         let directory = Directory::default();
         directory.set(SERVICE, Transport::in_process(journal.clone().module(gate).unwrap().router));
         let caller = directory.caller();
-        worlds.push(World { _database: database, journal, store, signer, caller, clock, chance });
+        worlds.push(World { database, journal, store, signer, caller, clock, chance });
     }
     worlds
 }

@@ -16,7 +16,9 @@ pub(crate) fn rotate(place: &Place, revoke: bool) -> Result<(), Failure> {
     let mut keys = SigningKey::open_or_create(&signing_key(&settings.data_dir), &clock, &chance).map_err(wrong)?;
     if revoke {
         keys.replace_all(clock.now(), &chance).map_err(wrong)?;
-        return say("A new key signs from now on, and no other is trusted: everybody signs in again.\n");
+        return say(
+            "From the next start on a new key signs, and no other of this instance is trusted: everybody signs in again.\n",
+        );
     }
     let from = keys.rotate(clock.now(), &chance).map_err(wrong)?;
     say(&format!("The next key is published from the next start on and signs from {from} on.\n"))

@@ -17,6 +17,12 @@ CREATE ROLE journal LOGIN CONNECTION LIMIT 60;
 CREATE DATABASE guichet_journal OWNER journal;
 REVOKE ALL ON DATABASE guichet_journal FROM PUBLIC;
 
+-- Whoever keeps the server's own certificate fresh: may make it read its files again and end sessions, nothing else.
+CREATE ROLE postgresql LOGIN CONNECTION LIMIT 5;
+GRANT CONNECT ON DATABASE postgres TO postgresql;
+GRANT pg_signal_backend, pg_read_all_stats TO postgresql;
+GRANT EXECUTE ON FUNCTION pg_reload_conf() TO postgresql;
+
 -- Inside each database too: whatever a service makes is its own, should somebody be let in later.
 \connect guichet_identity
 REVOKE ALL ON SCHEMA public FROM PUBLIC;

@@ -71,14 +71,14 @@ pub const ALLOWED: &[(&str, &str, What)] = &[
 ];
 
 /// Whether `peer` may call `path` of `service`. Whoever may call it for anything may ask whether it lives. A peer without
-/// a certificate is `None`, and may only join.
+/// a certificate is `None`, and may only join, and ask whether the authority serves: its own machine has no other way.
 pub fn may_call(peer: Option<&str>, service: &str, path: &str) -> bool {
     let what = What::of(path);
     match peer {
         // Whoever has a certificate of this bank may have the next one, and hear which were taken back.
         Some(_) if service == authority::SERVICE && (what == What::Certificates || path == LIVE) => true,
         Some(peer) => is_allowed(peer, service, what) || (path == LIVE && called_by(peer).contains(&service)),
-        None => service == authority::SERVICE && what == What::Joining,
+        None => service == authority::SERVICE && (what == What::Joining || path == LIVE || path == READY),
     }
 }
 
@@ -130,6 +130,7 @@ pub fn groups(peer: &str, service: &str) -> Vec<&'static str> {
 }
 
 const LIVE: &str = "/health/live";
+const READY: &str = "/health/ready";
 const TRUST: &str = "/inner/trust";
 const EVENTS: &str = "/inner/events";
 pub(crate) const JOIN: &str = "/inner/join";
@@ -206,7 +207,7 @@ mod tests {
         assert!(may("bank", "journal", EVENTS) && may("journal", "identity", TRUST));
         assert!(may("bank", "authority", CERTIFICATES) && may("nats", "authority", LISTS));
         assert!(may_call(None, "authority", JOIN));
-        for path in [CERTIFICATES, LISTS, LIVE, "/health/ready"] {
+        for path in [CERTIFICATES, LISTS, "/health/truths", "/version", "/api/accounts"] {
             assert!(!may_call(None, "authority", path), "nobody called {path}");
         }
         for (peer, service, path) in [
@@ -241,9 +242,11 @@ mod tests {
     #[test]
     fn a_service_may_ask_itself_how_it_does_and_nothing_else() {
         for service in ["identity", "bank", "journal", "monitor"] {
-            assert!(may_call(Some(service), service, "/health/ready"));
+            assert!(may_call(Some(service), service, READY));
             assert!(!may_call(Some(service), service, "/api/accounts") && !may_call(Some(service), service, TRUST));
+            assert!(!may_call(None, service, READY));
         }
+        assert!(may_call(None, "authority", READY));
     }
 
     #[test]

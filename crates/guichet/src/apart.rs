@@ -23,7 +23,7 @@ use crate::postgres::{Postgres, database_of, in_address};
 use crate::rooms::SERVICES_WITH_STORES;
 use crate::settings::{Databases, Settings};
 use crate::up::{Greeted, Welcome, first_superuser, plan, url};
-use crate::{Failure, data_dir, demo};
+use crate::{Failure, data_dir, demo, notify};
 use keeper::Keeper;
 use office::Office;
 
@@ -41,6 +41,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     let mut settings = Settings::of_up(&arguments)?;
     let shutdown = Shutdown::default();
     shutdown.on_signals()?;
+    notify::follow(&shutdown);
     let _lock = data_dir::take(&settings.data_dir)?;
     settings.listen = free_address(settings.listen).await?;
     let (clock, chance) = (Clock::system(), Chance::system());
@@ -98,6 +99,7 @@ impl Site {
         if demonstrated {
             demo::finished(&identity_settings(&self.settings))?;
         }
+        notify::serves(shutdown);
         shutdown.begun().await;
         Ok(())
     }

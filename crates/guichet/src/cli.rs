@@ -161,10 +161,20 @@ replaced by better ones at the first sign-in. Lines that are empty or begin with
     Unlock(UnlockUser),
 }
 
+/// Where the people of a bank are kept.
+#[derive(Args, Clone)]
+pub(crate) struct PeoplePlace {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Where services stand apart, instead of all that: the settings file of identity, on its machine and as its user
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+}
+
 #[derive(Args)]
 pub(crate) struct UnlockUser {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: PeoplePlace,
     /// The name they sign in with
     #[arg(value_name = "LOGIN")]
     pub(crate) login: String,
@@ -176,7 +186,7 @@ pub(crate) struct UnlockUser {
 #[derive(Args)]
 pub(crate) struct ImportUsers {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: PeoplePlace,
     /// The file; `-` reads standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
@@ -194,7 +204,7 @@ pub(crate) struct ImportUsers {
 #[derive(Args)]
 pub(crate) struct CreateUser {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: PeoplePlace,
     /// What they do here
     #[arg(long)]
     pub(crate) role: RoleName,
@@ -277,6 +287,9 @@ pub(crate) struct DoorArguments {
     /// The folder of its certificates
     #[arg(long, value_name = "DIR", env = "GUICHET_CERTIFICATES")]
     pub(crate) certificates: Option<PathBuf>,
+    /// The authority's folder (authority)
+    #[arg(long, value_name = "DIR", env = "GUICHET_PKI_DIR")]
+    pub(crate) pki_dir: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

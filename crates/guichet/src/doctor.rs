@@ -113,7 +113,7 @@ async fn examine(arguments: &Doctor, findings: &mut Findings) {
     machine::folder(&node, findings);
     machine::room(&node, findings);
     let link = certificates::examine(&node, &clock, findings);
-    machine::port(&node, link.as_ref(), &clock, findings).await;
+    machine::port(&node, &clock, findings).await;
     peers::examine(&node, link.as_ref(), &clock, findings).await;
     database::examine(&node, &clock, findings).await;
 }

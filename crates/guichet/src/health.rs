@@ -43,22 +43,26 @@ impl Asking {
         if let Some(url) = &arguments.url {
             return Self::at_url(url, arguments.ca.as_deref());
         }
-        match arguments.service {
-            Some(ServiceName::Web) => {
-                let door = Door::of(ServiceName::Web, &arguments.place)?;
-                Self::public(door.listen, &door.certificates)
-            }
-            Some(service) => {
-                let door = Door::of(service, &arguments.place)?;
-                let own = Identity::open(&door.certificates, service.name())?;
-                let tls = pki::client_config(&read(&door.certificates.join("ca.pem"))?, Some(&own), &Clock::system())?;
-                Ok(Self { at: near(door.listen), name: service.name().into(), tls })
-            }
-            None => {
-                let settings = Settings::of_whole(&arguments.place)?;
-                Self::public(settings.listen, &settings.data_dir.join("tls"))
-            }
+        if let Some(service) = arguments.service {
+            return Self::at_door(&Door::of(service, &arguments.place)?);
         }
+        let settings = Settings::of_whole(&arguments.place)?;
+        Self::public(settings.listen, &settings.data_dir.join("tls"))
+    }
+
+    /// The process of a service on this machine.
+    pub(crate) fn at_door(door: &Door) -> Result<Self, Failure> {
+        let (name, clock) = (door.service.name(), Clock::system());
+        let tls = match door.service {
+            ServiceName::Web => return Self::public(door.listen, &door.certificates),
+            // Its certificate is nowhere but in its memory.
+            ServiceName::Authority => pki::client_config(&read(&door.pki_dir.join("root.pem"))?, None, &clock)?,
+            _ => {
+                let own = Identity::open(&door.certificates, name)?;
+                pki::client_config(&read(&door.certificates.join("ca.pem"))?, Some(&own), &clock)?
+            }
+        };
+        Ok(Self { at: near(door.listen), name: name.into(), tls })
     }
 
     fn at_url(url: &str, ca: Option<&Path>) -> Result<Self, Failure> {
@@ -77,7 +81,7 @@ impl Asking {
 
     /// A listener for browsers, in the name that its own certificate has first. Its authority may be another one than
     /// the bank's: what stands above the certificate in its file is believed too.
-    pub(crate) fn public(listen: SocketAddr, certificates: &Path) -> Result<Self, Failure> {
+    fn public(listen: SocketAddr, certificates: &Path) -> Result<Self, Failure> {
         let clock = Clock::system();
         let https = read(&certificates.join("https.pem"))?;
         let shown = pki::show(&https, None, clock.now())?;
@@ -93,7 +97,7 @@ impl Asking {
 }
 
 /// The way to a listener on this machine.
-pub(crate) fn near(listen: SocketAddr) -> String {
+fn near(listen: SocketAddr) -> String {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

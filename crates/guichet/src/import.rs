@@ -9,14 +9,12 @@ use std::str::FromStr;
 
 use aaa::{Password, PasswordHash, Problem};
 use contracts::roles::Role;
-use identity::{Given, Import};
+use identity::{Given, Identity, Import};
 use serde::Serialize;
-use vocabulary::{Chance, Clock};
 
 use crate::cli::ImportUsers;
-use crate::house::House;
-use crate::settings::Settings;
-use crate::{Failure, data_dir, say, say_json};
+use crate::people::People;
+use crate::{Failure, say, say_json};
 
 /// Largest file, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -43,12 +41,10 @@ struct Bad {
 }
 
 pub(crate) async fn users(arguments: ImportUsers) -> Result<(), Failure> {
-    let settings = Settings::of_place(&arguments.place)?;
     let (good, mut bad) = read_people(&text_of(&arguments.file)?)?;
-    let _lock = data_dir::take(&settings.data_dir)?;
-    let house = House::open(crate::up::plan(&settings, Clock::system(), Chance::system())).await?;
-    let outcome = add(&house, good, &mut bad, &arguments).await;
-    house.close().await;
+    let people = People::open(&arguments.place).await?;
+    let outcome = add(people.identity(), good, &mut bad, &arguments).await;
+    people.close().await;
     let (people, written) = outcome?;
     let refused = !bad.is_empty() && !arguments.skip_bad;
     let report = Report { people, written, bad };
@@ -62,13 +58,13 @@ pub(crate) async fn users(arguments: ImportUsers) -> Result<(), Failure> {
 
 /// Adds who may be added, if that is asked for. Gives how many, and whether they were written.
 async fn add(
-    house: &House,
+    identity: &Identity,
     good: Vec<Numbered>,
     bad: &mut Vec<Bad>,
     arguments: &ImportUsers,
 ) -> Result<(usize, bool), Failure> {
     let (lines, people): (Vec<usize>, Vec<Import>) = good.into_iter().unzip();
-    let reasons = house.identity.check_import(&people).await.map_err(Problem::from)?;
+    let reasons = identity.check_import(&people).await.map_err(Problem::from)?;
     let mut fine = Vec::with_capacity(people.len());
     for ((line, person), reason) in lines.into_iter().zip(people).zip(reasons) {
         match reason {
@@ -79,7 +75,7 @@ async fn add(
     bad.sort_by_key(|bad| bad.line);
     let (count, writes) = (fine.len(), !arguments.dry_run && (bad.is_empty() || arguments.skip_bad));
     if writes {
-        house.identity.import(fine).await.map_err(Problem::from)?;
+        identity.import(fine).await.map_err(Problem::from)?;
     }
     Ok((count, writes))
 }

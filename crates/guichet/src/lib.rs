@@ -19,6 +19,7 @@ mod links;
 mod node;
 mod notify;
 mod origin;
+mod people;
 mod postgres;
 mod probe;
 mod rooms;

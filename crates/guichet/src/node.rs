@@ -104,8 +104,11 @@ pub(crate) struct Node {
 
 /// Where a service's process is met on its own machine.
 pub(crate) struct Door {
+    pub(crate) service: ServiceName,
     pub(crate) listen: SocketAddr,
     pub(crate) certificates: PathBuf,
+    /// The authority's folder, for its service alone.
+    pub(crate) pki_dir: PathBuf,
 }
 
 impl Door {
@@ -115,8 +118,10 @@ impl Door {
         let data_dir = arguments.data_dir.clone().or(file.data_dir);
         let data_dir = data_dir.unwrap_or_else(|| usual_folder(service));
         Ok(Self {
+            service,
             listen: arguments.listen.or(file.listen).unwrap_or_else(|| service.usual_address()),
             certificates: arguments.certificates.clone().or(file.certificates).unwrap_or_else(|| data_dir.join("tls")),
+            pki_dir: arguments.pki_dir.clone().or(file.pki_dir).unwrap_or_else(|| data_dir.join("pki")),
         })
     }
 }
@@ -163,6 +168,12 @@ impl Node {
     pub(crate) fn database(&self) -> Result<Database, Failure> {
         let none = || Failure::Settings(format!("{} holds no database", self.service.name()));
         Ok(self.database.as_deref().ok_or_else(none)?.parse()?)
+    }
+
+    /// Where its process is met.
+    pub(crate) fn door(&self) -> Door {
+        let (certificates, pki_dir) = (self.certificates.clone(), self.pki_dir.clone());
+        Door { service: self.service, listen: self.listen, certificates, pki_dir }
     }
 
     /// Where its certificates are.

@@ -7,16 +7,12 @@ use aaa::{Password, Problem};
 use contracts::identity::UserState;
 use contracts::roles::Role;
 use identity::NewPerson;
-use vocabulary::{Chance, Clock};
 
 use crate::cli::{CreateUser, RoleName, UnlockUser};
-use crate::house::House;
-use crate::settings::Settings;
-use crate::up::plan;
-use crate::{Failure, data_dir, say};
+use crate::people::People;
+use crate::{Failure, say};
 
 pub(crate) async fn create(arguments: CreateUser) -> Result<(), Failure> {
-    let settings = Settings::of_place(&arguments.place)?;
     let person = NewPerson {
         login: read("--login", &arguments.login)?,
         password: password(&arguments.password_file)?,
@@ -30,21 +26,18 @@ pub(crate) async fn create(arguments: CreateUser) -> Result<(), Failure> {
         RoleName::Agent => Role::Agent,
         RoleName::Superuser => Role::Superuser,
     };
-    let _lock = data_dir::take(&settings.data_dir)?;
-    let house = House::open(plan(&settings, Clock::system(), Chance::system())).await?;
-    let made = house.identity.create_person(person, role, UserState::Active).await.map_err(Problem::from);
-    house.close().await;
+    let people = People::open(&arguments.place).await?;
+    let made = people.identity().create_person(person, role, UserState::Active).await.map_err(Problem::from);
+    people.close().await;
     let user = made?;
     say(&format!("{} {} was created.\n", role.name(), user.login))
 }
 
 pub(crate) async fn unlock(arguments: UnlockUser) -> Result<(), Failure> {
-    let settings = Settings::of_place(&arguments.place)?;
     let login = read("LOGIN", &arguments.login)?;
-    let _lock = data_dir::take(&settings.data_dir)?;
-    let house = House::open(plan(&settings, Clock::system(), Chance::system())).await?;
-    let done = house.identity.unlock_by_hand(&login, arguments.without_second_factor).await;
-    house.close().await;
+    let people = People::open(&arguments.place).await?;
+    let done = people.identity().unlock_by_hand(&login, arguments.without_second_factor).await;
+    people.close().await;
     match done {
         Ok(()) => say(&format!("{login} may sign in again.\n")),
         Err(identity::Error::NotFound) => Err(Failure::Refused(format!("nobody is called {login}"))),

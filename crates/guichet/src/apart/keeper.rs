@@ -19,8 +19,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 const PEACE: Duration = Duration::from_secs(30);
 /// Longest that a process may take to stop when asked; then it is killed.
 const STOP: Duration = Duration::from_secs(20);
-/// What would speak to the services over their configuration's head.
-const SETTINGS: [&str; 10] = [
+/// What would speak to the services over their configuration's head, and what the service manager means for us alone.
+const SETTINGS: [&str; 12] = [
     "GUICHET_CONFIG",
     "GUICHET_DATA_DIR",
     "GUICHET_DATABASE",
@@ -31,6 +31,8 @@ const SETTINGS: [&str; 10] = [
     "GUICHET_PEERS",
     "GUICHET_PKI_DIR",
     "GUICHET_JOIN",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
 ];
 
 /// Looks after one process: starts it again when it ends.

@@ -16,8 +16,13 @@ const ABOUT: &str = "certificate";
 
 /// Looks at all of them; gives what the service shows others, if that can be used.
 pub(super) fn examine(node: &Node, clock: &Clock, findings: &mut Findings) -> Option<Link> {
+    if node.service == ServiceName::Authority {
+        authority(node, clock, findings);
+        return None;
+    }
     let folder = &node.certificates;
-    let whole = Folder { path: folder, at: clock.now() };
+    let own = node.service.name();
+    let whole = Folder { own, path: folder, at: clock.now() };
     let trusted = whole.trusted(findings);
     if node.service == ServiceName::Web
         && let Some(https) = whole.opened("https", findings)
@@ -25,7 +30,6 @@ pub(super) fn examine(node: &Node, clock: &Clock, findings: &mut Findings) -> Op
         // Whom browsers trust is not known here; whether it is in time is.
         whole.life("https.pem", https.life(), findings);
     }
-    let own = node.service.name();
     let identity = whole.opened(own, findings)?;
     if identity.name().as_deref() != Some(own) {
         let says = identity.name().unwrap_or_else(|| "nobody".into());
@@ -45,12 +49,44 @@ pub(super) fn examine(node: &Node, clock: &Clock, findings: &mut Findings) -> Op
     trust.and_then(|trust| Link::new(identity, trust, clock)).ok()
 }
 
+/// The authority itself has its folder instead; its own certificate is made at each start.
+fn authority(node: &Node, clock: &Clock, findings: &mut Findings) {
+    let dir = &node.pki_dir;
+    let whole = Folder { own: node.service.name(), path: dir, at: clock.now() };
+    let signs = pki::Folder::open(dir).and_then(|folder| {
+        let (life, lists) = (folder.authority(clock)?.life(), folder.list_pem()?);
+        Trust::of(&folder.root_pem()?)?.with_lists(&lists)?;
+        Ok(life)
+    });
+    match signs {
+        Ok(life) => {
+            findings.well(ABOUT, format!("the authority in {} can sign, and knows what it took back", dir.display()));
+            whole.life("intermediate.pem", life, findings);
+        }
+        Err(error) => findings.wrong(
+            ABOUT,
+            format!("the authority in {} cannot sign: {error}", dir.display()),
+            "run this as the service's user; `guichet pki init` makes an authority, a backup brings one back",
+        ),
+    }
+}
+
 struct Folder<'a> {
+    own: &'static str,
     path: &'a Path,
     at: Timestamp,
 }
 
 impl Folder<'_> {
+    /// How a service comes by its certificates.
+    fn join(&self) -> String {
+        let own = self.own;
+        format!(
+            "start it with `guichet serve {own} --join TOKEN`, a token of `guichet pki token --service {own}` where the authority \
+             is; or put the file there, readable by this user"
+        )
+    }
+
     /// The authority and its lists of what was taken back.
     fn trusted(&self, findings: &mut Findings) -> Option<(String, Option<String>)> {
         let (ca, lists) = (self.path.join("ca.pem"), self.path.join("crl.pem"));
@@ -60,7 +96,7 @@ impl Folder<'_> {
                 findings.wrong(
                     ABOUT,
                     format!("the certificate of the bank's authority, {}, cannot be read: {error}", ca.display()),
-                    "put the authority's root certificate there, readable by this user",
+                    self.join(),
                 );
                 return None;
             }
@@ -90,9 +126,7 @@ impl Folder<'_> {
             Err(error) => error,
         };
         let mend = match &error {
-            PkiError::File { source, .. } if source.kind() == ErrorKind::NotFound => {
-                "have the authority issue it and put it there".to_owned()
-            }
+            PkiError::File { source, .. } if source.kind() == ErrorKind::NotFound => self.join(),
             PkiError::File { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
                 "run this as the service's user, or give that user the file".to_owned()
             }

@@ -6,13 +6,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use pki::Link;
 use rustix::fs::{Access, access, statvfs};
 use vocabulary::Clock;
 
 use super::Findings;
-use crate::cli::ServiceName;
-use crate::health::near;
+use crate::health::Asking;
 use crate::node::Node;
 use crate::probe::{Question, ask};
 
@@ -112,7 +110,7 @@ pub(super) fn room(node: &Node, findings: &mut Findings) {
 }
 
 /// The port is free, or the service itself has it.
-pub(super) async fn port(node: &Node, link: Option<&Link>, clock: &Clock, findings: &mut Findings) {
+pub(super) async fn port(node: &Node, clock: &Clock, findings: &mut Findings) {
     const ABOUT: &str = "port";
     let listen = node.listen;
     let Err(error) = TcpListener::bind(listen) else {
@@ -121,7 +119,7 @@ pub(super) async fn port(node: &Node, link: Option<&Link>, clock: &Clock, findin
     };
     let change = "choose another address as `listen`";
     match error.kind() {
-        ErrorKind::AddrInUse => match itself(node, link, clock).await {
+        ErrorKind::AddrInUse => match itself(node, clock).await {
             Some(Ok(())) => findings.well(ABOUT, format!("{listen} is the service's own: it runs and serves")),
             Some(Err(words)) => findings.warning(
                 ABOUT,
@@ -146,18 +144,11 @@ pub(super) async fn port(node: &Node, link: Option<&Link>, clock: &Clock, findin
 }
 
 /// Whether what listens there is the service: then, whether it serves.
-async fn itself(node: &Node, link: Option<&Link>, clock: &Clock) -> Option<Result<(), String>> {
-    // The pages' process shows the public's certificate; it is asked in another way.
-    let (at, name) = (near(node.listen), node.service.name());
-    let answer = if node.service == ServiceName::Web {
-        let asking = crate::health::Asking::public(node.listen, &node.certificates).ok()?;
-        let question = Question { at: &asking.at, name: &asking.name, tls: asking.tls, path: "/health/ready" };
-        ask(question, clock).await
-    } else {
-        let tls = link?.client_config().ok()?;
-        ask(Question { at: &at, name, tls, path: "/health/ready" }, clock).await
-    };
-    answer.ok().map(|answer| if answer.status == 200 { Ok(()) } else { Err(answer.words) })
+async fn itself(node: &Node, clock: &Clock) -> Option<Result<(), String>> {
+    let asking = Asking::at_door(&node.door()).ok()?;
+    let question = Question { at: &asking.at, name: &asking.name, tls: asking.tls, path: "/health/ready" };
+    let answer = ask(question, clock).await.ok()?;
+    Some(if answer.status == 200 { Ok(()) } else { Err(answer.words) })
 }
 
 /// The program that listens at `place`, where this user may know it.

@@ -5,8 +5,9 @@ use pki::Link;
 use vocabulary::Clock;
 
 use super::Findings;
+use crate::cli::ServiceName;
 use crate::node::Node;
-use crate::probe::{Question, Silence, ask};
+use crate::probe::{Answer, Question, Silence, ask, connected};
 
 /// Whoever may call a service may ask this.
 const LIVE: &str = "/health/live";
@@ -15,9 +16,13 @@ const LIVE: &str = "/health/live";
 pub(super) async fn examine(node: &Node, link: Option<&Link>, clock: &Clock, findings: &mut Findings) {
     for (service, addresses) in &node.peers {
         for address in addresses {
+            if node.service == ServiceName::Authority {
+                reached(service, place_of(address), findings).await;
+                continue;
+            }
             match link.and_then(|link| link.client_config().ok()) {
                 Some(tls) => {
-                    let at = address.trim_start_matches("https://").trim_end_matches('/');
+                    let at = place_of(address);
                     let answer = ask(Question { at, name: service, tls, path: LIVE }, clock).await;
                     found(node, service, at, answer, findings);
                 }
@@ -31,7 +36,23 @@ pub(super) async fn examine(node: &Node, link: Option<&Link>, clock: &Clock, fin
     }
 }
 
-fn found(node: &Node, service: &str, at: &str, answer: Result<crate::probe::Answer, Silence>, findings: &mut Findings) {
+fn place_of(address: &str) -> &str {
+    address.trim_start_matches("https://").trim_end_matches('/')
+}
+
+/// From the authority, whose certificate is in its memory alone: only whether anybody is there.
+async fn reached(service: &str, at: &str, findings: &mut Findings) {
+    match connected(at).await {
+        Ok(_) => findings.well(service, format!("{at} can be reached; who that is, is not asked from here")),
+        Err(silence) => findings.wrong(
+            service,
+            silence.to_string(),
+            format!("start {service} there, or correct {service} under [peers]; nothing is lost meanwhile"),
+        ),
+    }
+}
+
+fn found(node: &Node, service: &str, at: &str, answer: Result<Answer, Silence>, findings: &mut Findings) {
     let own = node.service.name();
     let answer = match answer {
         Ok(answer) => answer,
@@ -59,7 +80,6 @@ fn found(node: &Node, service: &str, at: &str, answer: Result<crate::probe::Answ
     };
     match answer.status {
         200 => findings.well(service, format!("{at} can be reached; both sides believe each other")),
-        // Nobody is asked for a certificate before joining, so this side's was not looked at.
         status => findings.wrong(
             service,
             format!("{at} does not let {own} in ({status}): {}", answer.words.trim()),

@@ -37,13 +37,17 @@ fn both(out: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr))
 }
 
-const SERVICES: [&str; 5] = ["identity", "bank", "journal", "monitor", "web"];
+const SERVICES: [&str; 6] = ["authority", "identity", "bank", "journal", "monitor", "web"];
 
 #[test]
 fn each_configuration_is_taken_as_it_is() {
     let home = tempfile::tempdir().unwrap();
     let (clock, chance) = (Clock::system(), Chance::system());
     let (authority, _) = Authority::open_or_create(&home.path().join("tls"), "Test", &clock, &chance).unwrap();
+    let passphrase = home.path().join("passphrase");
+    std::fs::write(&passphrase, "a passphrase that nobody guesses").unwrap();
+    let pki = home.path().join("pki").display().to_string();
+    output(&["pki", "init", "--dir", &pki, "--passphrase-file", passphrase.to_str().unwrap()]);
     for service in SERVICES {
         let file = deployed(&format!("config/{service}.toml"));
         let file = file.to_str().unwrap();
@@ -60,7 +64,8 @@ fn each_configuration_is_taken_as_it_is() {
         ] {
             Identity::open_or_issue(&folder, name, &authority, &request, &clock, &chance).unwrap();
         }
-        output(&["config", "check", service, "--config", file, "--certificates", folder.to_str().unwrap()]);
+        let check = ["config", "check", service, "--config", file, "--certificates", folder.to_str().unwrap()];
+        output(&[check.as_slice(), &["--pki-dir", &pki]].concat());
         // Services are reached where the others look for them.
         let port = read(&format!("config/{service}.toml"));
         let port = port.lines().find_map(|line| line.strip_prefix("listen = \"0.0.0.0:")?.strip_suffix('"')).unwrap();
@@ -76,7 +81,7 @@ fn each_configuration_is_taken_as_it_is() {
 
 /// Copies of the units with a program that is there, in a folder.
 fn units(folder: &Path) {
-    for name in ["guichet@.service", "guichet.service", "guichet.target"] {
+    for name in ["guichet@.service", "guichet.service", "guichet-postgresql.service", "guichet.target"] {
         let text = read(&format!("systemd/{name}"));
         assert!(name.ends_with("target") || text.contains("ExecStart=/usr/local/bin/guichet "), "{name}");
         std::fs::write(folder.join(name), text.replace("/usr/local/bin/guichet", "/bin/true")).unwrap();
@@ -96,11 +101,11 @@ fn systemd_understands_each_unit_and_finds_it_hardly_exposed() {
         command.args(args).current_dir(folder.path()).env("SYSTEMD_PAGER", "");
         command
     };
-    for unit in ["./guichet@bank.service", "./guichet.service", "./guichet.target"] {
+    for unit in ["./guichet@bank.service", "./guichet.service", "./guichet-postgresql.service", "./guichet.target"] {
         // A misspelt setting is only remarked upon.
         assert_eq!(succeeds(&mut analyze(&["verify", "--man=no", unit])), "", "{unit}");
     }
-    for unit in ["./guichet@bank.service", "./guichet.service"] {
+    for unit in ["./guichet@bank.service", "./guichet.service", "./guichet-postgresql.service"] {
         succeeds(&mut analyze(&["security", "--offline=true", "--threshold=12", unit]));
     }
     // The check notices what it is there for.
@@ -267,7 +272,7 @@ fn compose_understands_its_file_and_every_file_that_it_names_is_there() {
     }
     // Each is asked how it does with the settings that it was started with.
     for service in SERVICES {
-        let settings = format!("{service}, --config, /etc/guichet/{service}.toml]");
+        let settings = format!("{service}, --config, /etc/guichet/{service}.toml");
         assert_eq!(text.matches(&settings).count(), 2, "{service}");
         output(&[
             "health",

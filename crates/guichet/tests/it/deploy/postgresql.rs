@@ -6,13 +6,15 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use pki::{Authority, Issued, Request, Usage};
+use pki::{Algorithm, Authority, Bounds, Folder, Issued, Passphrase, Plan, PrivateKey, Reason, Request, Usage};
 use vocabulary::{Chance, Clock};
 
 use super::{both, deployed, read, succeeds};
 use crate::process::eventually;
 
 const ROLES: [&str; 3] = ["identity", "bank", "journal"];
+/// Whoever keeps the server's certificate.
+const WARDEN: &str = "postgresql";
 
 /// A running server; stopped when dropped.
 pub(crate) struct Server {
@@ -80,8 +82,20 @@ impl Server {
     /// The server's certificate, one for each role, one of the right name from a stranger.
     fn certificates(&self) {
         let (clock, chance) = (Clock::system(), Chance::system());
-        let authority = |name: &str| Authority::open_or_create(&self.path(name), name, &clock, &chance).unwrap().0;
-        let (ours, theirs) = (authority("authority"), authority("stranger"));
+        let passphrase = Passphrase::new("a passphrase that nobody guesses".to_owned()).unwrap();
+        let folder = |name: &str| {
+            let plan = Plan {
+                name,
+                root_key: PrivateKey::generate(Algorithm::P256).unwrap(),
+                intermediate_key: PrivateKey::generate(Algorithm::P256).unwrap(),
+                passphrase: &passphrase,
+                root_key_file: None,
+                bounds: &Bounds::new([]).unwrap(),
+            };
+            Folder::init(&self.path(name), plan, &clock, &chance).unwrap()
+        };
+        let (mut kept, stranger) = (folder("authority"), folder("stranger"));
+        let (ours, theirs) = (kept.authority(&clock).unwrap(), stranger.authority(&clock).unwrap());
         let request = |name: &str, usage: Usage| Request {
             common_name: name.to_owned(),
             usage,
@@ -90,12 +104,17 @@ impl Server {
         let issue = |authority: &Authority, name: &str, usage| -> Issued {
             authority.issue(&request(name, usage), &clock, &chance).unwrap()
         };
-        let server = issue(&ours, "db.internal", Usage::Server);
-        self.give("ca.pem", Some(ours.certificate_pem()));
-        self.give("server.pem", Some(&server.cert_pem));
-        self.give("server-key.pem", Some(&server.key_pem));
+        let server = issue(&ours, WARDEN, Usage::Both);
+        let revoked = issue(&ours, "bank", Usage::Client);
+        kept.revoke_certificate(&revoked.cert_pem, Reason::KeyCompromise, &clock, &chance).unwrap();
+        self.give("ca.pem", Some(&kept.root_pem().unwrap()));
+        self.give("crl.pem", Some(&kept.list_pem().unwrap()));
+        self.give("postgresql.pem", Some(&server.cert_pem));
+        self.give("postgresql-key.pem", Some(&server.key_pem));
         let clients = ROLES.map(|role| (role, issue(&ours, role, Usage::Client)));
-        for (name, issued) in clients.iter().chain([&("forged", issue(&theirs, "bank", Usage::Client))]) {
+        let (forged, warden) = (issue(&theirs, "bank", Usage::Client), issue(&ours, WARDEN, Usage::Client));
+        let others = [("revoked", revoked), ("forged", forged), (WARDEN, warden)];
+        for (name, issued) in clients.iter().chain(&others) {
             for (file, text) in [(format!("{name}.crt"), &issued.cert_pem), (format!("{name}.key"), &issued.key_pem)] {
                 std::fs::write(self.path(&file), text.as_bytes()).unwrap();
                 std::fs::set_permissions(self.path(&file), Permissions::from_mode(0o600)).unwrap();
@@ -107,13 +126,14 @@ impl Server {
     fn begin(&self) {
         let place = |name: &str| self.path(name).display().to_string();
         let options = format!(
-            "-c config_file={} -c hba_file={} -c ssl_ca_file={} -c ssl_cert_file={} -c ssl_key_file={} -c port={} \
+            "-c config_file={} -c hba_file={} -c ssl_ca_file={} -c ssl_crl_file={} -c ssl_cert_file={} -c ssl_key_file={} -c port={} \
              -c listen_addresses=127.0.0.1 -c unix_socket_directories={}",
             place("postgresql.conf"),
             place("pg_hba.conf"),
             place("ca.pem"),
-            place("server.pem"),
-            place("server-key.pem"),
+            place("crl.pem"),
+            place("postgresql.pem"),
+            place("postgresql-key.pem"),
             self.port,
             place("data")
         );
@@ -129,7 +149,7 @@ impl Server {
         format!(
             "postgres://{role}@localhost:{}/{database}?sslrootcert={}&sslcert={}&sslkey={}",
             self.port,
-            place(format!("{authority}/ca.pem")),
+            place(format!("{authority}/root.pem")),
             place(format!("{shown}.crt")),
             place(format!("{shown}.key"))
         )
@@ -168,7 +188,7 @@ impl Server {
             "" => String::new(),
             _ => format!("sslcert={} sslkey={}", place(format!("{shown}.crt")), place(format!("{shown}.key"))),
         };
-        let ca = place("authority/ca.pem".to_owned());
+        let ca = place("authority/root.pem".to_owned());
         let mode = if more.contains("sslmode") { "" } else { "sslmode=verify-full" };
         let link = format!(
             "host=localhost hostaddr=127.0.0.1 port={} user={role} dbname={database} sslrootcert={ca} {mode} {certificate} {more}",
@@ -217,9 +237,13 @@ async fn each_service_reaches_its_own_database_by_its_own_certificate_and_in_no_
     server.refuses("bank", "postgres", "guichet_bank", "", "no pg_hba.conf entry");
     server.refuses("", "bank", "guichet_bank", "", "certificate");
     server.refuses("forged", "bank", "guichet_bank", "", "unknown ca");
+    server.refuses("revoked", "bank", "guichet_bank", "", "revoked");
     server.refuses("bank", "bank", "guichet_bank", "sslmode=disable", "no encryption");
     server.refuses("bank", "bank", "guichet_bank", "ssl_max_protocol_version=TLSv1.2", "protocol version");
     the_privileges_are_as_written(&server);
+    server.refuses(WARDEN, WARDEN, "guichet_bank", "", "no pg_hba.conf entry");
+    let warden = server.address(WARDEN, "postgres", WARDEN, "authority").parse().unwrap();
+    store::take_up_certificates(&warden, &[]).await.unwrap();
     // The alternative: the other lines instead of these.
     let lines = read("postgresql/pg_hba.conf");
     let swapped: Vec<String> = lines
@@ -270,10 +294,12 @@ async fn the_bank_s_own_client_takes_the_password_from_a_file(server: &Server) {
 #[test]
 fn the_files_are_where_the_settings_look_for_them() {
     let settings = read("postgresql/postgresql.conf");
-    let compose = read("compose/compose.yaml");
-    for file in ["ca.pem", "server.pem", "server-key.pem"] {
-        let place = format!("/etc/guichet/postgresql/{file}");
-        assert!(settings.contains(&format!("'{place}'")) && compose.contains(&format!("{place}:ro")), "{place}");
+    let (keeper, compose) = (read("systemd/guichet-postgresql.service"), read("compose/compose.yaml"));
+    assert!(keeper.contains("--folder /etc/guichet/postgresql --join"), "{keeper}");
+    // Those that `guichet pki keep --service postgresql` writes.
+    for file in ["ca.pem", "crl.pem", "postgresql.pem", "postgresql-key.pem"] {
+        assert!(settings.contains(&format!("'/etc/guichet/postgresql/{file}'")), "{file}");
+        assert!(compose.contains(&format!("=/etc/guichet/postgresql/tls/{file}")), "{file}");
     }
     assert!(Path::new(&deployed("postgresql/roles.sql")).is_file());
 }

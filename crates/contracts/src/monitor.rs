@@ -5,6 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
 
+mod links;
+
+pub use links::{
+    Agreement, Certificate, GetLinks, GetReport, Judged, Link, LinkState, Links, Outlook, Process, Report, TakeReport,
+};
+
 /// The service's name.
 pub const SERVICE: &str = "monitor";
 

@@ -23,6 +23,10 @@ pub enum What {
     Events,
     /// How it does.
     Health,
+    /// What its certificates and links are like.
+    Links,
+    /// Taking what others say of theirs.
+    Reports,
     /// First certificates, by a token: for those who have none yet.
     Joining,
     /// Further certificates, and the lists of those taken back.
@@ -37,6 +41,8 @@ impl What {
             EVENTS => Self::Events,
             JOIN => Self::Joining,
             CERTIFICATES | LISTS => Self::Certificates,
+            LINKS => Self::Links,
+            REPORTS => Self::Reports,
             "/version" => Self::Health,
             path if path.starts_with("/health/") => Self::Health,
             _ => Self::Offers,
@@ -68,6 +74,12 @@ pub const ALLOWED: &[(&str, &str, What)] = &[
     (bank::SERVICE, journal::SERVICE, What::Events),
     (authority::SERVICE, journal::SERVICE, What::Events),
     (monitor::SERVICE, authority::SERVICE, What::Health),
+    (monitor::SERVICE, identity::SERVICE, What::Links),
+    (monitor::SERVICE, bank::SERVICE, What::Links),
+    (monitor::SERVICE, journal::SERVICE, What::Links),
+    (monitor::SERVICE, authority::SERVICE, What::Links),
+    // Nobody calls the pages' process but browsers: it tells by itself.
+    (WEB, monitor::SERVICE, What::Reports),
 ];
 
 /// Whether `peer` may call `path` of `service`. Whoever may call it for anything may ask whether it lives. A peer without
@@ -98,9 +110,9 @@ pub fn called_by(peer: &str) -> Vec<&'static str> {
     called
 }
 
-/// Beside what the table names, a service may ask itself how it does: so does whoever looks after its process.
+/// Beside what the table names, a service may ask itself how it and its links do: so does whoever looks after its process.
 fn is_allowed(peer: &str, service: &str, what: What) -> bool {
-    let itself = peer == service && what == What::Health;
+    let itself = peer == service && matches!(what, What::Health | What::Links);
     itself || ALLOWED.iter().any(|(caller, called, why)| *caller == peer && *called == service && *why == what)
 }
 
@@ -116,6 +128,18 @@ impl Group for Telling {
     const NAME: &'static str = "telling service";
 }
 
+/// Those who look after the links of others, by their certificate.
+pub struct Watching;
+impl Group for Watching {
+    const NAME: &'static str = "watching service";
+}
+
+/// Those who tell of their own links, by their certificate.
+pub struct Reporting;
+impl Group for Reporting {
+    const NAME: &'static str = "reporting service";
+}
+
 /// Everybody with a certificate of the bank's own authority.
 pub struct Certified;
 impl Group for Certified {
@@ -124,7 +148,12 @@ impl Group for Certified {
 
 /// The groups of a peer at `service`, from what it may call there.
 pub fn groups(peer: &str, service: &str) -> Vec<&'static str> {
-    let member = [(What::Trust, Verifying::NAME), (What::Events, Telling::NAME)];
+    let member = [
+        (What::Trust, Verifying::NAME),
+        (What::Events, Telling::NAME),
+        (What::Links, Watching::NAME),
+        (What::Reports, Reporting::NAME),
+    ];
     let own = member.into_iter().filter(|(what, _)| is_allowed(peer, service, *what)).map(|(_, name)| name);
     own.chain((service == authority::SERVICE).then_some(Certified::NAME)).collect()
 }
@@ -136,6 +165,8 @@ const EVENTS: &str = "/inner/events";
 pub(crate) const JOIN: &str = "/inner/join";
 pub(crate) const CERTIFICATES: &str = "/inner/certificates";
 pub(crate) const LISTS: &str = "/inner/lists";
+pub(crate) const LINKS: &str = "/inner/links";
+pub(crate) const REPORTS: &str = "/inner/reports";
 
 /// What a verifier has to know.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -206,6 +237,7 @@ mod tests {
         assert!(may("web", "bank", "/api/accounts") && may("monitor", "bank", "/health/ready"));
         assert!(may("bank", "journal", EVENTS) && may("journal", "identity", TRUST));
         assert!(may("bank", "authority", CERTIFICATES) && may("nats", "authority", LISTS));
+        assert!(may("monitor", "authority", LINKS) && may("bank", "bank", LINKS) && may("web", "monitor", REPORTS));
         assert!(may_call(None, "authority", JOIN));
         for path in [CERTIFICATES, LISTS, "/health/truths", "/version", "/api/accounts"] {
             assert!(!may_call(None, "authority", path), "nobody called {path}");
@@ -222,6 +254,11 @@ mod tests {
             ("journal", "bank", LIVE),
             ("bank", "journal", "/health/ready"),
             ("monitor", "journal", EVENTS),
+            ("web", "bank", LINKS),
+            ("web", "monitor", LINKS),
+            ("bank", "monitor", REPORTS),
+            ("monitor", "bank", REPORTS),
+            ("identity", "bank", LINKS),
             ("bank", "authority", "/health/ready"),
             ("bank", "authority", JOIN),
             ("web", "bank", JOIN),

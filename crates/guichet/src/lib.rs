@@ -22,6 +22,7 @@ mod origin;
 mod people;
 mod postgres;
 mod probe;
+mod report;
 mod rooms;
 mod serve;
 mod settings;

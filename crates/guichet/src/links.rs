@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aaa::{Caller, Directory, Problem};
 use axum::Router;
-use chassis::{Listener, Rules, Shutdown};
+use chassis::{Listener, Rules, Shutdown, Way};
 use contracts::authority::{self, Certificates, GetLists, Join, Renew};
 use contracts::peers;
 use futures_util::future::BoxFuture;
@@ -272,17 +272,19 @@ pub(crate) struct Keeping {
 impl Keeping {
     /// Keeps `links` fresh until shutdown: from the authority, if its address is known, and from the files at the place.
     /// Tells after every change of certificates or lists.
-    pub(crate) fn follow(self, links: &Links, shutdown: &Shutdown) -> Result<Arc<Notify>, Failure> {
+    pub(crate) fn follow(self, links: &Links, shutdown: &Shutdown) -> Result<Kept, Failure> {
         let addresses = authority_of(&self.place, self.authority.as_deref());
-        let caller = if addresses.is_empty() {
+        let authority = if addresses.is_empty() {
             None
         } else {
-            let way = chassis::elsewhere(authority::SERVICE, &addresses, &links.inner, self.chance.clone())
-                .map_err(|error| Failure::Settings(error.to_string()))?;
+            let way = chassis::elsewhere(authority::SERVICE, &addresses, &links.inner, self.chance.clone());
+            Some(way.map_err(|error| Failure::Settings(error.to_string()))?)
+        };
+        let caller = authority.as_ref().map(|way| {
             let directory = Directory::default();
             directory.set(authority::SERVICE, way.transport());
-            Some(directory.caller().within(ANSWERING))
-        };
+            directory.caller().within(ANSWERING)
+        });
         let changed = Arc::new(Notify::new());
         let Self { place, invitation, clock, chance, .. } = self;
         let freshening = Freshening {
@@ -295,8 +297,16 @@ impl Keeping {
             changed: Arc::clone(&changed),
         };
         freshening.begin(shutdown);
-        Ok(changed)
+        Ok(Kept { changed, authority })
     }
+}
+
+/// Certificates that are kept fresh.
+pub(crate) struct Kept {
+    /// Told after every change.
+    pub(crate) changed: Arc<Notify>,
+    /// The way to the authority, if its address is known.
+    pub(crate) authority: Option<Way>,
 }
 
 /// See [`Keeping::follow`].

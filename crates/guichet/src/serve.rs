@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aaa::{Caller, Directory, Jwks, Problem, Transport, Verifier};
 use axum::Router;
-use chassis::{Listener, Lobby, Ready, Shutdown};
+use chassis::{Listener, Lobby, Ready, Shutdown, Way};
 use contracts::peers::GetTrusted;
 use futures_util::future::BoxFuture;
 use monitor::Monitor;
@@ -21,6 +21,7 @@ use crate::cli::{Serve, ServiceName};
 use crate::house::{SERVICES, believe, hear_from_identity, operations, signing_key};
 use crate::links::{self, Invitation, Keeping, Links};
 use crate::node::Node;
+use crate::report::Reporter;
 use crate::rooms::{self, Ground, rounds};
 use crate::telling::tell_journal;
 use crate::{Failure, data_dir, notify, origin};
@@ -132,37 +133,48 @@ impl Opening {
         // Clients are behind the pages' process; its own proxies concern nobody else.
         let ground = Ground::new(self.clock.clone(), self.chance.clone(), 0, self.node.origin.clone());
         let ways = self.ways(&ground.directory)?;
-        if self.node.service != ServiceName::Authority {
-            self.keep_fresh()?;
-        }
+        let reporter = self.reporter(&ways)?;
         match self.node.service {
-            ServiceName::Authority => self.authority(&ground),
-            ServiceName::Identity => self.identity(&ground).await,
-            ServiceName::Bank => self.bank(&ground).await,
-            ServiceName::Journal => self.journal(&ground).await,
-            ServiceName::Monitor => self.monitor(&ground).await,
-            ServiceName::Web => self.web(&ground, &ways).await,
+            ServiceName::Authority => self.authority(&ground, &reporter),
+            ServiceName::Identity => self.identity(&ground, &reporter).await,
+            ServiceName::Bank => self.bank(&ground, &reporter).await,
+            ServiceName::Journal => self.journal(&ground, &reporter).await,
+            ServiceName::Monitor => self.monitor(&ground, &reporter).await,
+            ServiceName::Web => {
+                reporter.tell(&ground.directory, &self.shutdown);
+                self.web(&ground, &ways).await
+            }
         }
     }
 
+    /// Says how the links of this process do; keeps them fresh from here on.
+    fn reporter(&self, ways: &[(&'static str, Way)]) -> Result<Reporter, Failure> {
+        let mut called: Vec<Way> = ways.iter().map(|(_, way)| way.clone()).collect();
+        if self.node.service != ServiceName::Authority {
+            let known = ways.iter().any(|(service, _)| *service == contracts::authority::SERVICE);
+            called.extend(self.keep_fresh()?.filter(|_| !known));
+        }
+        Ok(Reporter::new(self.node.service.name(), &self.links, called, &self.chance))
+    }
+
     /// The ways to those that this service calls.
-    fn ways(&self, directory: &Directory) -> Result<Vec<(&'static str, Transport)>, Failure> {
+    fn ways(&self, directory: &Directory) -> Result<Vec<(&'static str, Way)>, Failure> {
         let mut ways = Vec::new();
         for (service, addresses) in &self.node.peers {
             let way = self.way(service, addresses)?;
-            directory.set(service, way.clone());
+            directory.set(service, way.transport());
             ways.push((*service, way));
         }
         Ok(ways)
     }
 
-    fn way(&self, service: &str, addresses: &[String]) -> Result<Transport, Failure> {
+    fn way(&self, service: &str, addresses: &[String]) -> Result<Way, Failure> {
         let way = chassis::elsewhere(service, addresses, &self.links.inner, self.chance.clone());
-        Ok(way.map_err(|error| Failure::Settings(error.to_string()))?.transport())
+        way.map_err(|error| Failure::Settings(error.to_string()))
     }
 
-    /// Renews this process's certificates, and hears what the authority takes back.
-    fn keep_fresh(&self) -> Result<(), Failure> {
+    /// Renews this process's certificates, and hears what the authority takes back; gives the way to it.
+    fn keep_fresh(&self) -> Result<Option<Way>, Failure> {
         let named = self.node.peers.iter().find(|(name, _)| *name == contracts::authority::SERVICE);
         let keeping = Keeping {
             place: self.node.place(),
@@ -171,20 +183,19 @@ impl Opening {
             clock: self.clock.clone(),
             chance: self.chance.clone(),
         };
-        keeping.follow(&self.links, &self.shutdown)?;
-        Ok(())
+        Ok(keeping.follow(&self.links, &self.shutdown)?.authority)
     }
 
-    fn authority(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+    fn authority(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
         let authority = Authority::new(&self.node.pki_dir, ground.clock.clone(), ground.chance.clone());
         authority.keep(&self.links.inner, &ground.directory, &self.shutdown);
         let audit = Arc::new(());
         let inner = ground.inner_gate(contracts::authority::SERVICE, audit.clone());
-        let router = authority.module(ground.gate(audit), inner)?.router;
+        let router = authority.module(ground.gate(audit), inner.clone())?.and(reporter.module(inner)?).router;
         Ok((router, Box::pin(std::future::ready(()))))
     }
 
-    async fn identity(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+    async fn identity(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
         let (database, key) = (self.node.database()?, signing_key(&self.node.data_dir));
         tell_journal(&ground.bus, &ground.directory);
         ground.hear_revocations();
@@ -198,18 +209,20 @@ impl Opening {
         let settling = self.patiently(async || Ok(room.service.publish_keys().await.map_err(Problem::from)?)).await?;
         self.waits_for("its key to be known");
         tokio::time::sleep(settling).await;
-        let inner = room.service.clone().inner(ground.inner_gate(room.name, room.audit()))?;
+        let gate = ground.inner_gate(room.name, room.audit());
+        let inner = room.service.clone().inner(gate.clone())?.and(reporter.with(&room.store).module(gate)?);
         let router = room.module(ground)?.and(inner).router;
         Ok((router, Box::pin(async move { room.settle().await })))
     }
 
-    async fn bank(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+    async fn bank(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
         let database = self.node.database()?;
         tell_journal(&ground.bus, &ground.directory);
         let room = self.patiently(async || rooms::bank(ground, &database, self.node.bank.clone()).await).await?;
         room.keep_clean(&self.shutdown);
         self.follow_identity(ground).await;
-        let router = room.module(ground)?.router;
+        let inner = reporter.with(&room.store).module(ground.inner_gate(room.name, room.audit()))?;
+        let router = room.module(ground)?.and(inner).router;
         let close = async move {
             room.service.stop().await;
             room.settle().await;
@@ -217,12 +230,13 @@ impl Opening {
         Ok((router, Box::pin(close)))
     }
 
-    async fn journal(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
+    async fn journal(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
         let database = self.node.database()?;
         let room = self.patiently(async || rooms::journal(ground, &database).await).await?;
         room.keep_clean(&self.shutdown);
         self.follow_identity(ground).await;
-        let inner = room.service.clone().inner(ground.inner_gate(room.name, room.audit()))?;
+        let gate = ground.inner_gate(room.name, room.audit());
+        let inner = room.service.clone().inner(gate.clone())?.and(reporter.with(&room.store).module(gate)?);
         let router = room.module(ground)?.and(inner).router;
         Ok((router, Box::pin(async move { room.settle().await })))
     }
@@ -233,19 +247,23 @@ impl Opening {
         SERVICES.into_iter().chain(authority).collect()
     }
 
-    async fn monitor(&self, ground: &Ground) -> Result<(Router, Close), Failure> {
-        let monitor = Monitor::new(ground.directory.clone(), ground.clock.clone(), self.watched());
-        let module = monitor.clone().module(ground.gate(Arc::new(())))?;
+    async fn monitor(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
+        let monitor = Monitor::apart(ground.directory.clone(), ground.clock.clone(), self.watched());
+        let gate = ground.inner_gate(contracts::monitor::SERVICE, Arc::new(()));
+        let inner = monitor.clone().inner(gate.clone())?.and(reporter.module(gate)?);
+        let module = monitor.clone().module(ground.gate(Arc::new(())))?.and(inner);
         ground.directory.set(contracts::monitor::SERVICE, Transport::in_process(module.router.clone()));
         monitor.check_now().await;
-        tokio::spawn(monitor.watch(self.shutdown.clone()));
+        tokio::spawn(monitor.clone().watch(self.shutdown.clone()));
+        reporter.note(&monitor, &self.shutdown);
         self.follow_identity(ground).await;
         Ok((module.router, Box::pin(std::future::ready(()))))
     }
 
-    async fn web(&self, ground: &Ground, ways: &[(&'static str, Transport)]) -> Result<(Router, Close), Failure> {
+    async fn web(&self, ground: &Ground, ways: &[(&'static str, Way)]) -> Result<(Router, Close), Failure> {
         let proxies = self.node.proxies;
-        let api = origin::carried(&operations(), ways, proxies);
+        let ways: Vec<_> = ways.iter().map(|(service, way)| (*service, way.transport())).collect();
+        let api = origin::carried(&operations(), &ways, proxies);
         let key = chassis::secret(&self.node.data_dir.join(PAGES_KEY), &ground.chance);
         let key = key.map_err(|error| Failure::Settings(error.to_string()))?;
         let web = Web::new(ground.directory.clone(), ground.clock.clone(), ground.chance.clone());

@@ -1,10 +1,12 @@
 //! Whether everything works.
 //!
 //! Promises: every service is asked each second whether it can serve, and one that cannot, or does not answer within a
-//! second, is shown as down; the answer comes from memory, so asking the monitor costs the services nothing. It holds
-//! no database and knows nothing of what the services do.
+//! second, is shown as down; where services stand apart, what their links were agreed on and how their certificates stand is
+//! known too; the answer comes from memory, so asking the monitor costs the services nothing. It holds no database and
+//! knows nothing of what the services do.
 #![warn(missing_docs)]
 
+mod reports;
 mod service;
 mod sight;
 
@@ -22,8 +24,13 @@ impl Monitor {
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         mount(chassis::common(Api::new(self, gate))).finish()
     }
+
+    /// What other services tell it, by their certificate.
+    pub fn inner(self, gate: Gate) -> Result<Module, Misconfigured> {
+        Api::new(self, gate).serve(service::take_report).finish()
+    }
 }
 
 fn mount(api: Api<Monitor>) -> Api<Monitor> {
-    api.serve(service::get_status)
+    api.serve(service::get_status).serve(service::get_links)
 }

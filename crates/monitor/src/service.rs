@@ -3,14 +3,17 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use aaa::{Call, Directory, Problem};
+use aaa::{Call, Directory, Done, Problem};
 use chassis::{GetTruths, GetVersion, Ready, Shutdown};
-use contracts::monitor::{GetStatus, Health, Status, Truth};
-use futures_util::future::{join, join_all};
+use contracts::monitor::{
+    GetLinks, GetReport, GetStatus, Health, Links, Outlook, Report, SERVICE, Status, TakeReport, Truth,
+};
+use futures_util::future::{join, join_all, join3};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use vocabulary::Clock;
 
+use crate::reports::Reports;
 use crate::sight::Sight;
 
 /// How often services are asked whether they can serve, and how long they may take to answer.
@@ -19,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often they are asked what they say of themselves, which costs them more, and how long that may take.
 const PARTICULARS_EVERY: Duration = Duration::from_secs(10);
 const PARTICULARS_PATIENCE: Duration = Duration::from_secs(5);
+/// How often they are asked about their links, where they stand apart.
+const LINKS_EVERY: Duration = Duration::from_secs(2);
 /// The monitor itself is of no use when it has not asked for this long.
 const STALE: Duration = Duration::from_secs(10);
 
@@ -31,6 +36,9 @@ struct Inner {
     clock: Clock,
     services: Vec<&'static str>,
     sight: RwLock<Sight>,
+    /// Whether there are links between the services.
+    apart: bool,
+    reports: RwLock<Reports>,
     /// Somebody can serve who could not before: what they say of themselves is not known yet.
     came_up: Notify,
 }
@@ -39,8 +47,19 @@ impl Monitor {
     /// Over these services, reached through `directory`. All are down until they are asked: by [`Monitor::check_now`] or
     /// [`Monitor::watch`].
     pub fn new(directory: Directory, clock: Clock, services: Vec<&'static str>) -> Self {
+        Self::over(directory, clock, services, false)
+    }
+
+    /// The same for services that stand apart: they are asked about their links too. What its own process says of itself
+    /// is handed to [`Monitor::note`].
+    pub fn apart(directory: Directory, clock: Clock, services: Vec<&'static str>) -> Self {
+        Self::over(directory, clock, services, true)
+    }
+
+    fn over(directory: Directory, clock: Clock, services: Vec<&'static str>, apart: bool) -> Self {
         let sight = RwLock::new(Sight::new(&services, clock.now()));
-        Self(Arc::new(Inner { directory, clock, services, sight, came_up: Notify::new() }))
+        let (reports, came_up) = (RwLock::default(), Notify::new());
+        Self(Arc::new(Inner { directory, clock, services, sight, apart, reports, came_up }))
     }
 
     /// Asks again and again, until `shutdown`.
@@ -62,13 +81,20 @@ impl Monitor {
                 }
             }
         };
+        let asking_links = async {
+            let mut ticks = ticks(LINKS_EVERY);
+            loop {
+                self.ask_links().await;
+                ticks.tick().await;
+            }
+        };
         let watching = async {
             self.ask_health().await;
-            join(asking, asking_particulars).await
+            join3(asking, asking_particulars, asking_links).await
         };
         tokio::select! {
             () = shutdown.begun() => {}
-            ((), ()) = watching => {}
+            ((), (), ()) = watching => {}
         }
     }
 
@@ -76,6 +102,35 @@ impl Monitor {
     pub async fn check_now(&self) {
         self.ask_health().await;
         self.ask_particulars().await;
+        self.ask_links().await;
+    }
+
+    /// Takes note of what an instance of `service` says of its links.
+    pub fn note(&self, service: &str, report: Report) {
+        let mut reports = self.0.reports.write().unwrap_or_else(PoisonError::into_inner);
+        let instance = report.instance.clone();
+        match reports.note(service, report, self.0.clock.now()) {
+            Some(Outlook::Good) => tracing::info!(service, instance, "a certificate is fresh again"),
+            Some(Outlook::Late) => tracing::warn!(service, instance, "a certificate should have been renewed"),
+            Some(Outlook::Bad) => tracing::error!(service, instance, "a certificate is about to end, or has ended"),
+            None => {}
+        }
+    }
+
+    /// Asks those that are up about their links. Which instance answers is left to their turns.
+    async fn ask_links(&self) {
+        if !self.0.apart {
+            return;
+        }
+        let up = self.read().up();
+        let others = self.0.services.iter().enumerate().filter(|(index, name)| up.contains(index) && **name != SERVICE);
+        let asked = others.map(|(_, service)| async move {
+            match self.0.directory.caller().at(service).within(PATIENCE).call(GetReport {}).await {
+                Ok(report) => self.note(service, report),
+                Err(problem) => tracing::debug!(service, %problem, "a service did not say how its links do"),
+            }
+        });
+        join_all(asked).await;
     }
 
     async fn ask_health(&self) {
@@ -157,4 +212,17 @@ impl chassis::Health for Monitor {
 pub(crate) async fn get_status(monitor: Monitor, call: Call<GetStatus, Monitor>) -> Result<Status, Problem> {
     let now = monitor.0.clock.now();
     monitor.read().status(call.request.app.as_deref(), now).ok_or_else(Problem::not_found)
+}
+
+/// What processes said of their links last.
+pub(crate) async fn get_links(monitor: Monitor, _: Call<GetLinks, Monitor>) -> Result<Links, Problem> {
+    let reports = monitor.0.reports.read().unwrap_or_else(PoisonError::into_inner);
+    Ok(reports.links(monitor.0.clock.now()))
+}
+
+/// Whose it is, the certificate says.
+pub(crate) async fn take_report(monitor: Monitor, call: Call<TakeReport, Monitor>) -> Result<Done, Problem> {
+    let service = call.by().login.clone();
+    monitor.note(&service, call.request.report);
+    Ok(Done)
 }

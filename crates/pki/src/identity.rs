@@ -12,7 +12,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::files::{self, Readers};
-use crate::{Authority, Life, PkiError, Request, keys, names};
+use crate::{Authority, Life, Peer, PkiError, Request, keys, names};
 
 /// A certificate chain with its private key.
 pub struct Identity {
@@ -139,6 +139,11 @@ impl Identity {
     pub fn name(&self) -> Option<String> {
         let (_, leaf) = X509Certificate::from_der(self.chain.first()?).ok()?;
         names::common_name(&leaf)
+    }
+
+    /// As those see it to whom it is shown; nothing where it names nobody.
+    pub fn seen(&self) -> Option<Peer> {
+        Peer::shown(self.chain.first()?)
     }
 
     /// The last moment at which it is valid.

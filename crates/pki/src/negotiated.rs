@@ -1,6 +1,7 @@
 //! What the two sides of a connection really agreed on, and who the other side is.
 
 use rustls::CommonState;
+use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -47,7 +48,12 @@ pub struct Peer {
 impl Peer {
     /// Of a connection whose handshake is over; nobody, where no certificate was asked for, or it names nobody.
     pub fn of(connection: &CommonState) -> Option<Self> {
-        let (_, leaf) = X509Certificate::from_der(connection.peer_certificates()?.first()?).ok()?;
+        Self::shown(connection.peer_certificates()?.first()?)
+    }
+
+    /// As whoever is shown this certificate sees its owner.
+    pub(crate) fn shown(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, leaf) = X509Certificate::from_der(certificate).ok()?;
         Some(Self {
             name: names::common_name(&leaf)?,
             serial: folder::digits(leaf.raw_serial()),

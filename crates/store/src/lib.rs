@@ -50,6 +50,7 @@ pub use migration::{Migration, joined};
 pub use outbox::{AuditRecord, Told};
 pub use query::{Affected, Answer, Bulk, Many, Mark, Optional, Query, Scalar, Script};
 pub use single::FromRow;
+pub use tls::Encryption;
 pub use transaction::Transaction;
 pub use uuid::Uuid;
 pub use value::{FromValue, Item, List, Row, Value};
@@ -106,6 +107,14 @@ impl Store {
         match self.0.backend {
             Backend::Sqlite(_) => Kind::Sqlite,
             Backend::Postgres(_) => Kind::Postgres,
+        }
+    }
+
+    /// Where the server is, and what the last connection to it agreed on; nothing for a file.
+    pub fn encryption(&self) -> Option<(String, Option<Encryption>)> {
+        match &self.0.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => Some(postgres.encryption()),
         }
     }
 

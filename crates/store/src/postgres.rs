@@ -18,7 +18,7 @@ use vocabulary::Timestamp;
 use crate::migration::{self, Applied, Migration};
 use crate::postgres_value::decode;
 use crate::query::Outcome;
-use crate::tls::Tls;
+use crate::tls::{Encryption, Noted, Tls};
 use crate::{Kind, PostgresConfig, Row, StoreError, Value};
 
 /// How long one waits for a connection of the pool.
@@ -37,10 +37,12 @@ const MIGRATION_LOCK: &str = "set local statement_timeout = 0; set local lock_ti
 pub(crate) struct Postgres {
     writers: Arc<Pool>,
     readers: Arc<Pool>,
+    noted: Noted,
 }
 
 struct Pool {
     config: PostgresConfig,
+    noted: Noted,
     settings: String,
     begin: &'static str,
     idle: Mutex<Vec<Link>>,
@@ -55,8 +57,9 @@ struct Link {
 
 impl Postgres {
     pub(crate) fn open(config: &PostgresConfig, limit: Option<Duration>) -> Result<Self, StoreError> {
+        let noted = Noted::default();
         // Read once here so that a missing file is told at the start.
-        Tls::read(config)?;
+        Tls::read(config, &noted)?;
         let limit = limit.unwrap_or(READ_LIMIT).as_millis();
         // Read-only whatever happens, so that BEGIN may travel with the first query.
         let reader = format!(
@@ -65,12 +68,20 @@ impl Postgres {
         );
         let pool = |settings: String, begin| {
             let permits = Arc::new(Semaphore::new(config.connections));
-            Arc::new(Pool { config: config.clone(), settings, begin, idle: Mutex::new(Vec::new()), permits })
+            let (config, noted, idle) = (config.clone(), noted.clone(), Mutex::new(Vec::new()));
+            Arc::new(Pool { config, noted, settings, begin, idle, permits })
         };
         Ok(Self {
             writers: pool(WRITER.to_owned(), "begin"),
             readers: pool(reader, "begin isolation level repeatable read, read only"),
+            noted,
         })
+    }
+
+    /// Where the server is, and what the last connection to it agreed on.
+    pub(crate) fn encryption(&self) -> (String, Option<Encryption>) {
+        let PostgresConfig { host, port, .. } = &self.writers.config;
+        (format!("{host}:{port}"), self.noted.last())
     }
 
     pub(crate) async fn begin(&self) -> Result<Session, StoreError> {
@@ -137,15 +148,15 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Link, StoreError> {
-        let client = connect(&self.config).await?;
+        let client = connect(&self.config, &self.noted).await?;
         client.batch_execute(&self.settings).await.map_err(|error| failure("settings", &error))?;
         Ok(Link { client, statements: HashMap::new() })
     }
 }
 
 /// Connects; the connection's own task ends when the client is dropped.
-async fn connect(config: &PostgresConfig) -> Result<Client, StoreError> {
-    let tls = Tls::read(config)?;
+async fn connect(config: &PostgresConfig, noted: &Noted) -> Result<Client, StoreError> {
+    let tls = Tls::read(config, noted)?;
     let mut wanted = Config::new();
     wanted
         .host(&config.host)
@@ -180,7 +191,7 @@ async fn connect(config: &PostgresConfig) -> Result<Client, StoreError> {
 
 /// Runs one statement outside any transaction, on a connection of its own.
 pub(crate) async fn run_once(config: &PostgresConfig, sql: &str) -> Result<(), StoreError> {
-    connect(config).await?.batch_execute(sql).await.map_err(|error| failure("run", &error))
+    connect(config, &Noted::default()).await?.batch_execute(sql).await.map_err(|error| failure("run", &error))
 }
 
 /// A write that goes out with the commit: its name, its text, its parameters.

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use rustls::pki_types::pem::PemObject;
@@ -19,13 +19,51 @@ use tokio_rustls::client::TlsStream as Encrypted;
 
 use crate::{PostgresConfig, StoreError};
 
+/// What the last connection to a server agreed on, by registered names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// Such as `TLSv1.3`.
+    pub protocol: String,
+    /// The group of the key exchange, such as `X25519`.
+    pub group: String,
+    /// Such as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+}
+
+impl Encryption {
+    fn of(connection: &rustls::CommonState) -> Option<Self> {
+        Some(Self {
+            protocol: connection.protocol_version()?.as_str()?.replace('_', "."),
+            group: connection.negotiated_key_exchange_group()?.name().as_str()?.to_owned(),
+            cipher: connection.negotiated_cipher_suite()?.suite().as_str()?.to_owned(),
+        })
+    }
+}
+
+/// Where a connection leaves what it agreed on. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Noted(Arc<Mutex<Option<Encryption>>>);
+
+impl Noted {
+    pub(crate) fn last(&self) -> Option<Encryption> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, encryption: Option<Encryption>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = encryption;
+    }
+}
+
 /// Makes the encrypted side of a connection.
 #[derive(Clone)]
-pub(crate) struct Tls(Arc<ClientConfig>);
+pub(crate) struct Tls {
+    config: Arc<ClientConfig>,
+    noted: Noted,
+}
 
 impl Tls {
     /// Reads the three files, now.
-    pub(crate) fn read(config: &PostgresConfig) -> Result<Self, StoreError> {
+    pub(crate) fn read(config: &PostgresConfig, noted: &Noted) -> Result<Self, StoreError> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(&config.root_certificate)? {
             roots.add(certificate).map_err(|error| unusable(&config.root_certificate, &error))?;
@@ -37,7 +75,7 @@ impl Tls {
         ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .and_then(|builder| builder.with_root_certificates(roots).with_client_auth_cert(chain, key))
-            .map(|config| Self(Arc::new(config)))
+            .map(|config| Self { config: Arc::new(config), noted: noted.clone() })
             .map_err(|error| unusable(&config.certificate, &error))
     }
 }
@@ -70,13 +108,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
     fn make_tls_connect(&mut self, host: &str) -> io::Result<Connect> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        Ok(Connect { config: Arc::clone(&self.0), name })
+        Ok(Connect { tls: self.clone(), name })
     }
 }
 
 /// One handshake to come.
 pub(crate) struct Connect {
-    config: Arc<ClientConfig>,
+    tls: Tls,
     name: ServerName<'static>,
 }
 
@@ -85,7 +123,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Conne
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Stream<S>>> + Send>>;
     fn connect(self, stream: S) -> Self::Future {
-        Box::pin(async move { TlsConnector::from(self.config).connect(self.name, stream).await.map(Stream) })
+        Box::pin(async move {
+            let Self { tls, name } = self;
+            let stream = TlsConnector::from(tls.config).connect(name, stream).await?;
+            tls.noted.note(Encryption::of(stream.get_ref().1));
+            Ok(Stream(stream))
+        })
     }
 }
 

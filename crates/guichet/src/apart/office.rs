@@ -157,7 +157,7 @@ impl Office {
             clock: self.clock.clone(),
             chance: self.chance.clone(),
         };
-        let changed = keeping.follow(&links, shutdown)?;
+        let changed = keeping.follow(&links, shutdown)?.changed;
         let (warden, stop) = (server.warden(place)?, shutdown.clone());
         tokio::spawn(async move {
             loop {

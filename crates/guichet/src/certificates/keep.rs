@@ -49,7 +49,7 @@ pub(crate) async fn run(arguments: Keep, clock: Clock, chance: Chance) -> Result
     };
     let authority = arguments.authority.map(|url| vec![url]);
     let keeping = Keeping { place: place.clone(), authority, invitation: arguments.join, clock, chance };
-    let changed = keeping.follow(&links, &shutdown)?;
+    let changed = keeping.follow(&links, &shutdown)?.changed;
     loop {
         if let Some(database) = &database
             && let Err(failure) = postgres::take_up(database, &place).await

@@ -59,8 +59,48 @@ async fn what_is_asked_of_any_bank_is_asked_of_one_apart() {
     let home = tempfile::tempdir().unwrap();
     std::fs::set_permissions(home.path(), Permissions::from_mode(0o711)).unwrap();
     let bank = Up::on(&home.path().join("bank")).with(&["--apart", "--demo"]).start();
+    every_link_is_seen_with_what_it_was_agreed_on(&bank).await;
     crate::newcomer::a_newcomer_uses_the_bank(&bank.line, "newcomer").await;
     crate::outside::is_a_bank(crate::outside::reach(&bank.line), &bank.people("superuser")[0]).await;
+}
+
+/// Superusers see who calls whom, and that a recording of any link between services is of no use to a quantum computer.
+async fn every_link_is_seen_with_what_it_was_agreed_on(bank: &Running) {
+    let signed = async |role: &str| {
+        let person = bank.people(role).remove(0);
+        sign_in(&bank.client(), &person.login, &person.password).await.client
+    };
+    let (superuser, agent) = (signed("superuser").await, signed("agent").await);
+    agent.get("/api/links").await.expect(403);
+    bank.client().get("/api/links").await.expect(401);
+    let callers = ["authority", "bank", "identity", "journal", "monitor", "web"];
+    let links = eventually("every process tells what all its links agreed on", async || {
+        let links = superuser.get("/api/links").await.expect(200);
+        let processes = links["processes"].as_array()?.clone();
+        let told = callers.iter().all(|name| processes.iter().any(|process| process["service"] == **name));
+        let all = processes.iter().flat_map(|process| process["links"].as_array().cloned().unwrap_or_default());
+        let agreed = all.into_iter().all(|link| link["agreed"].is_object());
+        (told && agreed).then_some(processes)
+    })
+    .await;
+    let mut databases = 0;
+    for process in &links {
+        let (name, certificate) = (&process["service"], &process["certificate"]);
+        assert_eq!((&certificate["name"], &certificate["outlook"]), (name, &json!("good")), "{process}");
+        assert_eq!(process["public"].is_object(), name == "web", "{process}");
+        assert!(!process["links"].as_array().unwrap().is_empty(), "{name} calls nobody");
+        for link in process["links"].as_array().unwrap() {
+            assert_eq!((&link["agreed"]["protocol"], &link["state"]), (&json!("TLSv1.3"), &json!("alive")), "{link}");
+            if link["service"] == "postgresql" {
+                databases += 1;
+                continue;
+            }
+            assert_eq!(link["agreed"]["group"], "X25519MLKEM768", "{name}: {link}");
+            assert_eq!(link["agreed"]["withstands_quantum"], true);
+            assert_eq!(link["peer"]["name"], link["service"]);
+        }
+    }
+    assert_eq!(databases, 3, "one for each service with a database");
 }
 
 #[test]

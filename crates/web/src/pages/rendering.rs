@@ -3,7 +3,7 @@
 //! With `GUICHET_PAGES=folder` the pages are written there, to be looked at.
 
 use super::samples::{
-    accounts, amount, at, entries_of_log, faulty, frame, iban, id, request, requests, transactions, user,
+    accounts, amount, at, entries_of_log, faulty, frame, iban, id, links, request, requests, transactions, user,
 };
 use askama::Template;
 use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
@@ -416,9 +416,13 @@ fn journal_pages(t: T, pages: &mut Pages) {
     };
     let services = vec![service("identity", Health::Up), service("bank", Health::Down), service("journal", Health::Up)];
     let status = Some(Status { health: Health::Down, at: at("2026-11-21T08:10:00Z"), services });
-    add("status", StatusPage { f: frame(t, None, Place::Status, t.system_status()), t, status, up: false }.render());
-    let f = frame(t, None, Place::Status, t.system_status());
-    add("status_silent", StatusPage { f, t, status: None, up: false }.render());
+    let page = |role, status, links| {
+        let f = frame(t, role, Place::Status, t.system_status());
+        StatusPage { f, t, status, up: false, links }.render()
+    };
+    add("status", page(None, status.clone(), None));
+    add("status_links", page(Some(Role::Superuser), status, Some(links())));
+    add("status_silent", page(None, None, None));
 }
 
 fn every_page(language: Language) -> Pages {

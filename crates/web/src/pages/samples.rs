@@ -6,13 +6,14 @@ use contracts::bank::{Account, AccountState, Payee, Request, RequestKind, Reques
 use contracts::events::{Action, Audience, Level};
 use contracts::identity::{Language, User, UserState};
 use contracts::journal::LogEntry;
+use contracts::monitor::{Agreement, Certificate, Judged, Link, LinkState, Links, Process};
 use contracts::roles::Role;
 pub(super) use uuid_of::id;
 use vocabulary::{Amount, Currency, Iban, Rib, Timestamp};
 
 use crate::assets::{MARK, SCRIPT, STYLE};
 use crate::forms::{Entries, Form};
-use crate::frame::{Frame, Place, Theme, links};
+use crate::frame::{self, Frame, Place, Theme};
 use crate::texts::T;
 
 /// Ids that say nothing.
@@ -47,7 +48,7 @@ pub(super) fn frame(t: T, role: Option<Role>, place: Place, title: &str) -> Fram
         csrf: "c".repeat(64),
         name: role.map(|_| "Claire Fontaine".to_owned()),
         role: role.map_or("", |role| t.role(&role)),
-        links: links(t, role, place, true),
+        links: frame::links(t, role, place, true),
         profile: place == Place::Profile,
         done: None,
         style: &STYLE.url,
@@ -212,4 +213,44 @@ pub(super) fn faulty(fields: &[u8], faults: &[(&str, &str)]) -> Entries {
         e.add(field, *message);
     }
     e
+}
+
+/// Links of two processes: one that is as it should be, one whose certificate nobody renews.
+pub(super) fn links() -> Links {
+    let now = at("2026-11-21T08:10:00Z");
+    let certificate = |name: &str, from: &str| {
+        let from = at(from);
+        let until = from.plus(std::time::Duration::from_hours(24));
+        Certificate { name: name.to_owned(), serial: "5fe1".to_owned(), from, until }
+    };
+    let link = |service: &str, state, group: Option<&str>| Link {
+        service: service.to_owned(),
+        address: "10.1.2.3:8443".to_owned(),
+        state,
+        why: (state != LinkState::Alive).then(|| "nobody <b> listens there".to_owned()),
+        agreed: group.map(|group| Agreement {
+            protocol: "TLSv1.3".to_owned(),
+            group: group.to_owned(),
+            cipher: "TLS13_AES_256_GCM_SHA384".to_owned(),
+            withstands_quantum: group.contains("MLKEM"),
+        }),
+        peer: None,
+    };
+    let process = |service: &str, from: &str, links| Process {
+        service: service.to_owned(),
+        instance: "00".to_owned(),
+        told_at: now,
+        certificate: Judged::at(certificate(service, from), now),
+        public: (service == "web").then(|| Judged::at(certificate("", "2026-11-20T11:30:00Z"), now)),
+        links,
+    };
+    let bank = [
+        link("identity", LinkState::Alive, Some("X25519MLKEM768")),
+        link("journal", LinkState::LeftOut, Some("X25519MLKEM768")),
+        link("postgresql", LinkState::Alive, Some("X25519")),
+    ];
+    let web = [link("bank", LinkState::Alive, Some("X25519MLKEM768")), link("monitor", LinkState::Dead, None)];
+    let processes =
+        vec![process("bank", "2026-11-21T00:00:00Z", bank.into()), process("web", "2026-11-20T08:30:00Z", web.into())];
+    Links { at: now, processes }
 }

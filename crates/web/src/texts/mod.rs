@@ -5,6 +5,7 @@
 
 mod actions;
 mod chrome;
+mod links;
 mod money;
 mod people;
 mod security;
@@ -86,6 +87,7 @@ mod tests {
         let sources = [
             include_str!("actions.rs"),
             include_str!("chrome.rs"),
+            include_str!("links.rs"),
             include_str!("money.rs"),
             include_str!("people.rs"),
             include_str!("security.rs"),

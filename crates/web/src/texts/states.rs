@@ -197,6 +197,7 @@ impl T {
             contracts::authority::SERVICE => self.pick("Certificats", "Certificates"),
             contracts::monitor::SERVICE => self.pick("Surveillance", "Monitor"),
             "web" => self.pick("Pages", "Pages"),
+            "postgresql" => self.pick("Base de données", "Database"),
             other => return other.to_owned(),
         }
         .to_owned()

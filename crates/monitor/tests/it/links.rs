@@ -1,0 +1,111 @@
+//! What processes say of their links reaches those who run the bank, and nobody else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aaa::{Caller, Credentials, Directory, Gate, Principal, Signer, Transport, Verifier};
+use axum::Router;
+use axum::routing::get;
+use contracts::monitor::{Certificate, GetLinks, Links, Outlook, Report, SERVICE};
+use http::StatusCode;
+use monitor::Monitor;
+use vocabulary::{Chance, Clock, Timestamp};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// A depot that is well and says of itself what `report` gives.
+fn depot(report: impl Fn() -> Report + Clone + Send + Sync + 'static) -> Router {
+    let ready = get(|| async { axum::Json(serde_json::json!({ "ok": true })) });
+    Router::new().route("/health/ready", ready).route("/inner/links", get(move || async move { axum::Json(report()) }))
+}
+
+struct World {
+    monitor: Monitor,
+    directory: Directory,
+    clock: Clock,
+    signer: Signer,
+}
+
+impl World {
+    fn new(apart: bool) -> Self {
+        let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
+        let signer = Signer::from_seed(&[1; 32], "guichet", "guichet").unwrap();
+        let verifier = Verifier::new("guichet", "guichet", clock.clone());
+        verifier.trust(&signer.jwks());
+        let credentials = Credentials::new("guichet").bearer(verifier);
+        let gate = Gate::new(credentials, Arc::new(()), clock.clone(), Chance::seeded(1));
+        let directory = Directory::default();
+        let make = if apart { Monitor::apart } else { Monitor::new };
+        let monitor = make(directory.clone(), clock.clone(), vec!["depot"]);
+        directory.set(SERVICE, Transport::in_process(monitor.clone().module(gate).unwrap().router));
+        Self { monitor, directory, clock, signer }
+    }
+
+    fn as_a(&self, role: &'static str) -> Caller {
+        let now = self.clock.now();
+        let who = Principal::named("somebody", [role]).during(now, now.plus(DAY));
+        self.directory.caller().with_token(self.signer.sign(&self.signer.claims(&who)).unwrap())
+    }
+
+    async fn links(&self) -> Links {
+        self.as_a("superuser").call(GetLinks {}).await.unwrap()
+    }
+}
+
+/// Of a certificate that began to be valid at `from`.
+fn report(instance: &str, from: Timestamp) -> Report {
+    let certificate = Certificate { name: "depot".into(), serial: "01".into(), from, until: from.plus(DAY) };
+    let (service, instance) = ("depot".into(), instance.into());
+    Report { service, instance, certificate, public: None, links: Vec::new() }
+}
+
+#[tokio::test]
+async fn what_a_process_says_of_its_links_is_for_superusers_alone() {
+    let world = World::new(true);
+    for role in ["member", "agent"] {
+        let refused = world.as_a(role).call(GetLinks {}).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{role}");
+    }
+    assert_eq!(world.directory.caller().call(GetLinks {}).await.unwrap_err().status(), StatusCode::UNAUTHORIZED);
+    assert!(world.links().await.processes.is_empty());
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_renews_is_late_and_then_bad() {
+    let world = World::new(true);
+    let from = world.clock.now();
+    world.directory.set("depot", Transport::in_process(depot(move || report("a", from))));
+    for (hours, spent, outlook) in [(0, 0, Outlook::Good), (21, 875, Outlook::Late), (2, 958, Outlook::Bad)] {
+        world.clock.advance(Duration::from_hours(hours));
+        world.monitor.check_now().await;
+        let links = world.links().await;
+        let [process] = links.processes.as_slice() else { panic!("{links:?}") };
+        assert_eq!((process.service.as_str(), process.told_at), ("depot", world.clock.now()));
+        assert_eq!((process.certificate.spent_permille, process.certificate.outlook), (spent, outlook));
+    }
+}
+
+#[tokio::test]
+async fn each_instance_is_known_by_itself_and_forgotten_when_it_says_no_more() {
+    let world = World::new(true);
+    let now = world.clock.now();
+    for instance in ["a", "b", "a"] {
+        world.monitor.note("depot", report(instance, now));
+    }
+    let known: Vec<_> = world.links().await.processes.into_iter().map(|it| it.instance).collect();
+    assert_eq!(known, ["a", "b"]);
+    world.clock.advance(Duration::from_secs(20));
+    world.monitor.note("depot", report("b", now));
+    world.clock.advance(Duration::from_secs(20));
+    let known: Vec<_> = world.links().await.processes.into_iter().map(|it| it.instance).collect();
+    assert_eq!(known, ["b"]);
+}
+
+#[tokio::test]
+async fn services_that_share_a_process_are_not_asked_about_links() {
+    let world = World::new(false);
+    let from = world.clock.now();
+    world.directory.set("depot", Transport::in_process(depot(move || report("a", from))));
+    world.monitor.check_now().await;
+    assert!(world.links().await.processes.is_empty());
+}

@@ -36,6 +36,8 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
   bench aaa [--quick]
                       What the layer costs a request, as a ratio to a bare route, and how many sign-ins a second
                       leave other requests alone.
+  bench link [--quick]
+                      Handshakes and requests per second over mutual TLS, beside plain HTTP in the same run.
   mutants [NAME…]     Open the doors that docs/mutations.toml lists, one after the other, and expect a test to notice.
   services -- CMD     Run a command with the test servers up and their addresses in its environment:
                       cargo xtask services -- psql

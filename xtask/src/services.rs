@@ -51,7 +51,7 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
 }
 
 /// The benchmarks by name: whose package each is in.
-const BENCHES: &[(&str, &str)] = &[("posting", "ledger"), ("aaa", "aaa")];
+const BENCHES: &[(&str, &str)] = &[("posting", "ledger"), ("aaa", "aaa"), ("link", "chassis")];
 
 /// A benchmark, with the servers up.
 pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {

@@ -44,11 +44,21 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
     let python = python::ensure()?;
     let services = Services::start()?;
     section("Test");
-    let test = test.args(args).envs(services.environment()).env(python::VARIABLE, python);
-    let outcome = run(test.envs(extra.iter().copied()));
+    let test = test.args(args).envs(services.environment()).env(python::VARIABLE, &python);
+    let mut outcome = run(test.envs(extra.iter().copied()));
+    if outcome.is_ok() && args.is_empty() {
+        section("Test, the services apart");
+        let mut apart = cargo(&root);
+        apart.args(["test", "--locked", "-p", "guichet", "--test", "it", "--"]).args(IN_ANY_WAY);
+        let apart = apart.envs(services.environment()).env(python::VARIABLE, python).env("GUICHET_TEST_APART", "1");
+        outcome = run(apart.envs(extra.iter().copied()));
+    }
     services.stop()?;
     outcome
 }
+
+/// The tests of the bank that do not mind how it runs: they run a second time with each service in a process of its own.
+const IN_ANY_WAY: &[&str] = &["attacks::", "bad_input::", "newcomer::", "openapi::", "outside::"];
 
 /// The benchmarks by name: whose package each is in.
 const BENCHES: &[(&str, &str)] = &[("posting", "ledger"), ("aaa", "aaa"), ("link", "chassis")];

@@ -4,6 +4,7 @@
 //! the client and nothing of what only a link between two neighbours means.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aaa::{Directory, Entry, Gate, Misconfigured, OnBehalf, Problem, Transport, closed};
@@ -14,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use chassis::{Health, Ready, Truth};
 use http::HeaderName;
+use http_body_util::BodyExt;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use web::Web;
@@ -63,8 +65,18 @@ async fn carry(way: &Transport, proxies: u8, request: Request) -> Response {
     for name in &BETWEEN_NEIGHBOURS {
         parts.headers.remove(name);
     }
+    let broken = Arc::new(AtomicBool::new(false));
+    let noted = Arc::clone(&broken);
+    let body = Body::new(body.map_err(move |error| {
+        noted.store(true, Ordering::Relaxed);
+        error
+    }));
     let answer = tokio::time::timeout(PATIENCE, way.send(Request::from_parts(parts, body))).await;
     let problem = match answer {
+        // It is the client's body that ended badly, not the service.
+        Ok(Err(_)) | Err(_) if broken.load(Ordering::Relaxed) => {
+            return Problem::fault("body", "could not be read to its end: send the whole of it").into_response();
+        }
         Ok(Ok(mut answer)) => {
             for name in &BETWEEN_NEIGHBOURS {
                 answer.headers_mut().remove(name);

@@ -21,7 +21,7 @@ fn case(what: impl Into<String>, ask: Ask, status: u16, field: &'static str) -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn malformed_input_is_refused_by_name_and_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
-    let bank = Up::on(&home.path().join("bank")).start();
+    let bank = Up::in_any_way_on(&home.path().join("bank")).start();
     let anyone = bank.client();
     let first = &bank.people("superuser")[0];
     let superuser = sign_in(&anyone, &first.login, &first.password).await;

@@ -2,7 +2,7 @@
 //! half done, and whoever was not answered asks again with the same key and gets exactly one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ const SIGN_IN_AGAIN: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_bank_is_killed_on_sqlite() {
-    survives(None).await;
+    survives(&[], 20).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,7 +38,12 @@ async fn nothing_acknowledged_is_lost_when_the_bank_is_killed_on_postgresql() {
         eprintln!("GUICHET_TEST_POSTGRES names no server: `cargo xtask test` starts one");
         return;
     };
-    survives(Some(&address)).await;
+    survives(&["--database", &address], 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_every_process_of_a_bank_apart_is_killed() {
+    survives(&["--apart"], 4).await;
 }
 
 /// A number from the environment; a run that failed says which seed it had.
@@ -89,12 +94,14 @@ enum Act {
     Decide(String, Verb),
 }
 
-async fn survives(database: Option<&str>) {
+async fn survives(way: &[&str], kills: u64) {
     let seed = Seed(number("GUICHET_TEST_SEED").unwrap_or_else(|| Chance::system().below(1 << 32)));
-    let kills = if number("GUICHET_PROVE") == Some(1) { 200 } else { 20 };
+    let kills = if number("GUICHET_PROVE") == Some(1) { kills * 10 } else { kills };
     let chance = Chance::seeded(seed.0);
     let home = tempfile::tempdir().unwrap();
-    let start = || start(&home.path().join("bank"), database);
+    // Root lends a private PostgreSQL to a user who has to pass through.
+    std::fs::set_permissions(home.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let start = || Up::on(&home.path().join("bank")).with(way).start();
     let mut bank = start();
     let (scene, mut actors) = open_the_bank(&bank, seed.0).await;
     let scene = Arc::new(scene);
@@ -145,13 +152,6 @@ async fn survives(database: Option<&str>) {
     assert!(done > 0 || kills < 100, "no kill fell between a commit and its answer");
     at_the_end(&bank, &scene, &actors).await;
     assert!(bank.terminate().success());
-}
-
-fn start(data_dir: &Path, database: Option<&str>) -> Running {
-    match database {
-        Some(address) => Up::on(data_dir).with(&["--database", address]).start(),
-        None => Up::on(data_dir).start(),
-    }
 }
 
 async fn compare(scene: &Scene, actors: &[Actor]) {

@@ -16,13 +16,13 @@ async fn one_command_gives_a_bank_that_a_newcomer_can_use() {
         return a_newcomer_uses_the_bank(&line, &login).await;
     }
     let home = tempfile::tempdir().unwrap();
-    let bank = Up::on(&home.path().join("bank")).with(&["--demo"]).start();
+    let bank = Up::in_any_way_on(&home.path().join("bank")).with(&["--demo"]).start();
     the_demonstration_is_worth_looking_at(&bank).await;
     a_newcomer_uses_the_bank(&bank.line, "newcomer").await;
     // What was done stays: the next start finds the same bank, and needs no demonstration.
     let (data_dir, people) = (bank.line.data_dir.clone(), bank.people("agent"));
     assert!(bank.terminate().success());
-    let again = Up::on(&data_dir).with(&["--demo"]).start();
+    let again = Up::in_any_way_on(&data_dir).with(&["--demo"]).start();
     let agent = sign_in(&again.client(), &people[0].login, &people[0].password).await;
     let newcomers = agent.client.all("/api/auth/users?search=newcomer").await;
     assert_eq!(newcomers.len(), 1, "{newcomers:?}");

@@ -144,7 +144,7 @@ async fn a_bank_does_the_same_inside_and_outside() {
     is_a_bank(Transport::in_process(house.router.clone()), &first).await;
     house.settle().await;
 
-    let bank = Up::on(&home.path().join("data")).start();
+    let bank = Up::in_any_way_on(&home.path().join("data")).start();
     is_a_bank(reach(&bank.line), &bank.line.people("superuser")[0]).await;
     assert!(!bank.log().contains("panic"), "{}", bank.log());
 }

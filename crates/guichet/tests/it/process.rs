@@ -1,7 +1,8 @@
 //! Runs the built binary as anyone would, and never leaves one behind.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -82,6 +83,16 @@ pub(crate) struct Running {
     log: PathBuf,
 }
 
+/// Whether the banks of tests that do not mind run apart.
+pub(crate) fn apart() -> bool {
+    std::env::var_os("GUICHET_TEST_APART").is_some()
+}
+
+/// Waits for what the others have to hear first, where services stand apart; where they do not, it is so already.
+pub(crate) async fn heard<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    if apart() { Some(eventually(what, look).await) } else { look().await }
+}
+
 /// How `guichet up` is started.
 pub(crate) struct Up {
     command: Command,
@@ -92,6 +103,18 @@ impl Up {
     /// On a data directory, on any free port. Its log goes to a file beside the directory.
     pub(crate) fn on(data_dir: &Path) -> Self {
         Self::at(data_dir, "127.0.0.1:0")
+    }
+
+    /// The same for a test that does not mind how the bank runs: in one process, or, with `GUICHET_TEST_APART`, each
+    /// service in its own on PostgreSQL.
+    pub(crate) fn in_any_way_on(data_dir: &Path) -> Self {
+        if !apart() {
+            return Self::on(data_dir);
+        }
+        // Root lends the database to a user who has to pass through.
+        let home = data_dir.parent().unwrap();
+        std::fs::set_permissions(home, Permissions::from_mode(0o711)).unwrap();
+        Self::on(data_dir).with(&["--apart"])
     }
 
     /// On a data directory and an address.
@@ -175,9 +198,14 @@ impl Running {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// `kill -9`, now.
+    /// `kill -9`, now; where services stand apart, of all of them.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
+        for service in ["bank", "identity", "journal", "monitor", "web", "authority"] {
+            if let Some(process) = crate::apart::process(&self.line.data_dir, service) {
+                let _ = Command::new("kill").args(["-KILL", &process]).status();
+            }
+        }
         self.child.wait().unwrap();
     }
 

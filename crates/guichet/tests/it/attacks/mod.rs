@@ -36,7 +36,7 @@ struct Town {
 impl Town {
     async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let bank = Up::on(&home.path().join("data")).set("GUICHET_LOG", "debug").start();
+        let bank = Up::in_any_way_on(&home.path().join("data")).set("GUICHET_LOG", "debug").start();
         let anyone = bank.client();
         let first = &bank.line.people[0];
         let superuser = sign_in(&anyone, &first.login, &first.password).await;

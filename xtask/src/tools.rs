@@ -23,6 +23,8 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["sqlmap"], package: "sqlmap" },
     Tool { programs: &["tshark"], package: "tshark" },
     Tool { programs: &["ip"], package: "iproute2" },
+    Tool { programs: &["sslscan"], package: "sslscan" },
+    Tool { programs: &["nft"], package: "nftables" },
     Tool { programs: &["unshare"], package: "util-linux" },
     Tool { programs: &["systemd-analyze"], package: "systemd" },
     Tool { programs: &["buildah"], package: "buildah" },

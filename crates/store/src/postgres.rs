@@ -5,8 +5,9 @@
 //! a table that was empty when it was planned does not slow a batch down later.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -53,6 +54,8 @@ struct Pool {
 struct Link {
     client: Client,
     statements: HashMap<&'static str, Statement>,
+    /// When the certificate was written with which it began.
+    certificate: Option<SystemTime>,
 }
 
 impl Postgres {
@@ -136,10 +139,12 @@ impl Postgres {
 
 impl Pool {
     async fn link(&self) -> Result<Link, StoreError> {
+        // One that was renewed is shown from the next transaction on: a session need not outlive its certificate.
+        let certificate = written(&self.config.certificate);
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match idle {
-                Some(link) if link.client.is_closed() => {}
+                Some(link) if link.client.is_closed() || link.certificate != certificate => {}
                 Some(link) => return Ok(link),
                 None => break,
             }
@@ -148,10 +153,17 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Link, StoreError> {
+        // Looked at before: if it is replaced meanwhile, this connection is given up once too often, never too late.
+        let certificate = written(&self.config.certificate);
         let client = connect(&self.config, &self.noted).await?;
         client.batch_execute(&self.settings).await.map_err(|error| failure("settings", &error))?;
-        Ok(Link { client, statements: HashMap::new() })
+        Ok(Link { client, statements: HashMap::new(), certificate })
     }
+}
+
+/// When a file was last written, by the file system's word.
+fn written(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|data| data.modified()).ok()
 }
 
 /// Connects; the connection's own task ends when the client is dropped.

@@ -30,6 +30,7 @@ const CLEAR: Query<Script> = Query::find(SQL, "clear");
 const GROW: Query<Script> = Query::find(SQL, "grow");
 const CUT_OTHERS: Query<Many> = Query::find(SQL, "cut_others");
 const DURABLE: Query<Scalar<bool>> = Query::find(SQL, "durable");
+const SESSION: Query<Scalar<i64>> = Query::find(SQL, "session");
 const FOREVER: Query<Scalar<i64>> = Query::find(SQL, "forever");
 
 /// Every database that can be tested here, open and empty.

@@ -48,6 +48,42 @@ async fn a_migration_runs_once_and_stays_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_was_renewed_is_shown_from_the_next_transaction_on() {
+    for test in databases().await.unwrap() {
+        let Database::Postgres(config) = &test.database else { continue };
+        let folder = tempfile::tempdir().unwrap();
+        let copy = |name: &str, from: &Path| {
+            let to = folder.path().join(name);
+            std::fs::copy(from, &to).unwrap();
+            to
+        };
+        let (certificate, key) = (copy("me.pem", &config.certificate), copy("me-key.pem", &config.key));
+        let database = Database::Postgres(PostgresConfig { certificate: certificate.clone(), key, ..config.clone() });
+        let store = Store::open(&database, MIGRATIONS, Clock::system()).await.unwrap();
+        let session = async || {
+            let mut tx = store.read().await.unwrap();
+            tx.run(&SESSION, params![]).await.unwrap().unwrap()
+        };
+        let first = session().await;
+        let kept = eventually_same(&session, first).await;
+        assert_eq!(kept, first);
+        let renewed = std::fs::File::options().append(true).open(&certificate).unwrap();
+        renewed.set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_ne!(session().await, first);
+    }
+}
+
+/// The session of the next read, once the one before it was given back.
+async fn eventually_same(session: &impl AsyncFn() -> i64, first: i64) -> i64 {
+    for _ in 0..100 {
+        if session().await == first {
+            return first;
+        }
+    }
+    session().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_fails_leaves_nothing() {
     for test in databases().await.unwrap() {
         let broken = open(&test, BROKEN).await.unwrap_err();

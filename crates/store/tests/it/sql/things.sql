@@ -59,6 +59,11 @@ select 1;
 -- name: cut_others (postgres)
 select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid();
 
+-- name: session$ (sqlite)
+select 1;
+-- name: session$ (postgres)
+select pg_backend_pid()::bigint;
+
 -- name: durable$ (sqlite)
 -- 2 is FULL: a commit waits until the write-ahead log is on the disk.
 select synchronous = 2 and (select journal_mode from pragma_journal_mode) = 'wal' from pragma_synchronous;

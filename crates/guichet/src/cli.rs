@@ -49,6 +49,15 @@ Examples:
 
 It prints one line and ends with 0 when it is well, with 1 when it is not.")]
     Health(Health),
+    /// Show how every service of a running bank does; with a superuser's token, its certificates and links too
+    #[command(after_help = "\
+Examples:
+  guichet status                                         the bank that `guichet up` runs here
+  guichet status --url https://bank.example.org --ca ca.pem --token-file token.txt
+
+The token is a personal one of a superuser, allowed to read; make it at /profile/tokens. It ends with 1 when a service is
+down or a certificate is about to end.")]
+    Status(StatusArguments),
     /// List every operation and who may call it
     Routes {
         /// As JSON
@@ -270,6 +279,22 @@ pub(crate) struct Health {
     /// Ask only whether it lives, not whether it can serve
     #[arg(long)]
     pub(crate) live: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct StatusArguments {
+    /// Where the bank is
+    #[arg(long, value_name = "URL", default_value = "https://localhost:8443")]
+    pub(crate) url: String,
+    /// The certificate of the authority to trust there
+    #[arg(long, value_name = "FILE", default_value = "guichet-data/tls/ca.pem")]
+    pub(crate) ca: PathBuf,
+    /// A file with a superuser's personal token on its first line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Where a process of this machine listens, and where its certificates are.

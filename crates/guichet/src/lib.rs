@@ -26,6 +26,7 @@ mod report;
 mod rooms;
 mod serve;
 mod settings;
+mod status;
 mod telling;
 mod up;
 mod users;
@@ -48,6 +49,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Config(Config::Show(arguments)) => node::show(&arguments),
         Command::Doctor(arguments) => doctor::run(arguments).await,
         Command::Health(arguments) => health::run(arguments).await,
+        Command::Status(arguments) => status::run(arguments).await,
         Command::Routes { json: false } => say(&aaa::table(&operations())),
         Command::Routes { json: true } => say_json(&operations()),
         Command::Openapi => say_json(&openapi()),

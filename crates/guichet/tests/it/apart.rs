@@ -17,9 +17,9 @@ use pki::{Identity, Link, Trust};
 use serde_json::{Value, json};
 use vocabulary::{Chance, Clock};
 
-use crate::client::Ask;
+use crate::client::{Ask, Client};
 use crate::people::{Somebody, account_of, approve, fund, hire, join, open_account, sign_in, text};
-use crate::process::{Running, Up, eventually, output};
+use crate::process::{Running, Up, eventually, guichet, output};
 
 /// A bank apart, in a folder through which the user may pass who runs the database for root.
 fn start(home: &Path) -> Running {
@@ -101,6 +101,26 @@ async fn every_link_is_seen_with_what_it_was_agreed_on(bank: &Running) {
         }
     }
     assert_eq!(databases, 3, "one for each service with a database");
+    the_command_line_tells_the_same(bank, &superuser).await;
+}
+
+/// `guichet status`, with a token and without, and of a bank that is not there.
+async fn the_command_line_tells_the_same(bank: &Running, superuser: &Client) {
+    let made = superuser.post("/api/auth/tokens", &json!({ "name": "ops", "scopes": ["read"], "days": 1 })).await;
+    let token = bank.line.data_dir.with_extension("token");
+    std::fs::write(&token, text(&made.expect(201)["token"])).unwrap();
+    let (ca, token) = (bank.line.ca.to_str().unwrap(), token.to_str().unwrap());
+    let status = ["status", "--url", &bank.line.url, "--ca", ca];
+    let anybody = output(&status);
+    assert!(anybody.contains("--token-file") && !anybody.contains("X25519MLKEM768"), "{anybody}");
+    let told = output(&[status.as_slice(), &["--token-file", token]].concat());
+    for word in ["up    bank", "holds  ", "bank       > journal", "X25519MLKEM768 (withstands quantum", "% over, until"]
+    {
+        assert!(told.contains(word), "`{word}` is missing:\n{told}");
+    }
+    let gone = guichet(&["status", "--url", "https://localhost:1", "--ca", ca]).output().unwrap();
+    let said = String::from_utf8(gone.stderr).unwrap();
+    assert!(!gone.status.success() && said.contains("https://localhost:1 did not say"), "{said}");
 }
 
 #[test]
@@ -118,7 +138,7 @@ fn the_settings_of_a_process_are_checked_and_shown() {
     let again = home.path().join("again.toml");
     std::fs::write(&again, &shown).unwrap();
     assert_eq!(output(&["config", "show", "bank", "--config", again.to_str().unwrap()]), shown);
-    let checked = crate::process::guichet(&["config", "check", "bank", "--config", file]).output().unwrap();
+    let checked = guichet(&["config", "check", "bank", "--config", file]).output().unwrap();
     let said = String::from_utf8(checked.stderr).unwrap();
     assert!(!checked.status.success() && said.contains("bank-key.pem"), "{said}");
 }

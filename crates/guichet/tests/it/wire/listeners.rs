@@ -10,7 +10,7 @@ use super::{POSTGRES, SERVICES, ports};
 use crate::process::Up;
 use contracts::{authority, peers};
 
-const ASKING: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+const LIVE: &str = "/health/live";
 const CLIENT: &str = "
 import os, requests
 url = os.environ['URL'] + '/health/live'
@@ -68,7 +68,7 @@ impl Listener {
     }
 
     /// What OpenSSL sees of it, and hears.
-    fn s_client(&self, further: &[&str]) -> String {
+    fn s_client(&self, path: &str, further: &[&str]) -> String {
         let mut openssl = Command::new("timeout");
         let at = format!("localhost:{}", self.port);
         openssl.args([
@@ -87,15 +87,16 @@ impl Listener {
             openssl.args(["-starttls", "postgres"]);
         }
         let mut child = openssl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let asking = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         // One that was refused reads no more.
-        let _ = child.stdin.take().unwrap().write_all(ASKING.as_bytes());
+        let _ = child.stdin.take().unwrap().write_all(asking.as_bytes());
         let out = child.wait_with_output().unwrap();
         [out.stdout, out.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat()
     }
 
     fn with_certificate(&self, further: &[&str]) -> String {
         let [certificate, key] = self.own();
-        self.s_client(&[&["-cert", &certificate, "-cert_chain", &certificate, "-key", &key], further].concat())
+        self.s_client(LIVE, &[&["-cert", &certificate, "-cert_chain", &certificate, "-key", &key], further].concat())
     }
 
     fn shows_a_chain_that_is_right(&self) {
@@ -123,10 +124,12 @@ impl Listener {
     fn asks_who_is_there(&self) {
         let older = self.with_certificate(&["-tls1_2"]);
         assert_eq!(older.contains("New, TLSv1.2"), self.is_public(), "{}: {older}", self.name);
-        let nobody = self.s_client(&["-tls1_3"]);
+        // Everybody may ask whether the authority lives; what it took back it tells those with a certificate.
+        let path = if self.name == authority::SERVICE { "/inner/lists" } else { LIVE };
+        let nobody = self.s_client(path, &["-tls1_3"]);
         let expected = match self.name {
             peers::WEB => "HTTP/1.1 200",
-            // Those who are to join come in, and may do nothing else.
+            // Those who are to join come in, and are told nothing of the others.
             authority::SERVICE => "HTTP/1.1 403",
             // PostgreSQL asks when it knows the role, which OpenSSL does not say.
             POSTGRES => "Verification: OK",

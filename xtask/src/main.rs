@@ -24,7 +24,8 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
 
   test [ARGS]         Build, start the servers that the tests need, run all tests, stop the servers.
                       ARGS go to `cargo test`: cargo xtask test -p store -- migrations
-  prove [ARGS]        The same with the long forms: more kills, more seeds, more rows.
+  prove [ARGS]        The same with the long forms: more kills, more seeds, more rows, certificates renewed under ten
+                      minutes of load, machines that part.
   check [--quick] [--db PATH]
                       Formatting, tidy, banned crates, secret scan, clippy; without --quick also the documentation
                       and the dependency audit. --db (or GUICHET_ADVISORY_DB) names a clone of the RustSec

@@ -1,10 +1,10 @@
-//! A network of one's own for a test: a loopback that nobody else uses, which goes with the test.
+//! A network of one's own for a test: a loopback that nobody else uses, which goes with the test. So do its mounts.
 
 use std::process::Command;
 
 const INSIDE: &str = "GUICHET_TEST_INSIDE";
-/// For root, and for everybody else where the system lets them be root of a network of their own.
-const WAYS: &[&[&str]] = &[&["--net"], &["--net", "--map-root-user"]];
+/// For root, and for everybody else where the system lets them have a network of their own.
+const WAYS: &[&[&str]] = &[&["--net"], &["--net", "--map-current-user", "--keep-caps"]];
 
 /// Whether the test runs inside already; if not, it is run there, and what it says is passed on.
 pub(crate) fn inside(test: &str) -> bool {
@@ -33,6 +33,6 @@ pub(crate) fn inside(test: &str) -> bool {
 /// What it starts ends with it.
 fn unshare(way: &[&str]) -> Command {
     let mut command = Command::new("unshare");
-    command.args(way).args(["--pid", "--fork", "--kill-child"]);
+    command.args(way).args(["--mount", "--pid", "--fork", "--kill-child"]);
     command
 }

@@ -126,7 +126,10 @@ impl Health for Authority {
 }
 
 fn look(folder: &mut Folder, link: &Link, clock: &Clock, chance: &Chance) -> Result<(), PkiError> {
-    if link.identity().due(clock) {
+    // What was taken back counts first, whatever else cannot be done.
+    link.replace_trust(trust(folder)?)?;
+    let own = link.identity();
+    if own.due(clock) || !own.comes_from(&folder.authority(clock)?) {
         let issued = folder.own(SERVICE, clock, chance)?;
         link.replace_identity(issued.identity()?)?;
     }

@@ -29,6 +29,8 @@ use crate::rooms::rounds;
 const HTTPS: &str = "https";
 /// Where the authority was when this process joined.
 const AUTHORITY: &str = "authority.url";
+/// The digest of the token by which it did.
+const USED: &str = "joined.sha256";
 /// How often it is looked whether anything is due.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often files and lists of certificates taken back are read again.
@@ -152,7 +154,7 @@ pub(crate) async fn obtained(
     let found = Links::open(place, clock);
     let Some(token) = invitation.map(Invitation::token).transpose()?.flatten() else { return found };
     let usable = found.as_ref().is_ok_and(|links| links.lives().iter().all(|life| life.holds(clock.now())));
-    if usable && has_root(place, &token) {
+    if usable && has_root(place, &token) && !is_new(place, &token) {
         return found;
     }
     join(place, &token, clock, chance).await?;
@@ -163,6 +165,20 @@ pub(crate) async fn obtained(
 fn has_root(place: &Place, token: &Token) -> bool {
     let text = std::fs::read_to_string(place.folder.join("ca.pem")).unwrap_or_default();
     pki::fingerprint_of(&text).is_ok_and(|found| found == *token.root())
+}
+
+/// Whether the certificates at `place` hold now, and come from this root.
+pub(crate) fn are_good(place: &Place, root_pem: &str, clock: &Clock) -> bool {
+    let hold = |links: Links| links.lives().iter().all(|life| life.holds(clock.now()));
+    let kept = std::fs::read_to_string(place.folder.join("ca.pem")).unwrap_or_default();
+    kept == root_pem && Links::open(place, clock).is_ok_and(hold)
+}
+
+/// Whether nobody joined here with the token yet. Who gives a new one to a process means it: the certificates that are
+/// there may have been taken back.
+fn is_new(place: &Place, token: &Token) -> bool {
+    let used = std::fs::read_to_string(place.folder.join(USED)).unwrap_or_default();
+    used.trim() != token.digest()
 }
 
 /// Gets the first certificates by a token.
@@ -187,6 +203,7 @@ pub(crate) async fn join(place: &Place, token: &Token, clock: &Clock, chance: &C
                 keys.keep(place, &certificates, token.root())?;
                 let url = place.folder.join(AUTHORITY);
                 files::write(&url, &format!("{}\n", token.authority()), Readers::Everyone)?;
+                files::write(&place.folder.join(USED), &format!("{}\n", token.digest()), Readers::Everyone)?;
                 tracing::info!(name = place.name, authority = token.authority(), "joined");
                 return Ok(());
             }
@@ -274,10 +291,12 @@ impl Keeping {
     /// Tells after every change of certificates or lists.
     pub(crate) fn follow(self, links: &Links, shutdown: &Shutdown) -> Result<Kept, Failure> {
         let addresses = authority_of(&self.place, self.authority.as_deref());
+        let trust = trust_of(&self.place.folder)?.toward_lists();
+        let toward = Link::new(links.inner.identity(), trust, &self.clock)?;
         let authority = if addresses.is_empty() {
             None
         } else {
-            let way = chassis::elsewhere(authority::SERVICE, &addresses, &links.inner, self.chance.clone());
+            let way = chassis::elsewhere(authority::SERVICE, &addresses, &toward, self.chance.clone());
             Some(way.map_err(|error| Failure::Settings(error.to_string()))?)
         };
         let caller = authority.as_ref().map(|way| {
@@ -290,6 +309,7 @@ impl Keeping {
         let freshening = Freshening {
             place,
             links: links.clone(),
+            toward,
             caller,
             invitation,
             clock,
@@ -313,6 +333,8 @@ pub(crate) struct Kept {
 struct Freshening {
     place: Place,
     links: Links,
+    /// The link to the authority.
+    toward: Link,
     /// Reaches the authority by the present certificate.
     caller: Option<Caller>,
     invitation: Option<Invitation>,
@@ -337,6 +359,12 @@ impl Freshening {
             let (it, next) = (Arc::clone(&it), Arc::clone(&next));
             async move { it.look(&mut *next.lock().await).await }
         });
+    }
+
+    fn read_again(&self) -> Result<(), Failure> {
+        self.links.read_again(&self.place)?;
+        self.toward.replace_trust(trust_of(&self.place.folder)?.toward_lists())?;
+        Ok(self.toward.replace_identity(self.links.inner.identity())?)
     }
 
     /// When the first of its certificates is renewed.
@@ -392,7 +420,7 @@ impl Freshening {
             }
         }
         let before = self.links.inner.generation();
-        self.links.read_again(&self.place)?;
+        self.read_again()?;
         if self.links.inner.generation() != before {
             self.changed.notify_one();
         }
@@ -414,7 +442,7 @@ impl Freshening {
         let ended = !self.links.inner.identity().life().holds(self.clock.now());
         if ended && let Some(token) = self.invitation.as_ref().map(Invitation::token).transpose()?.flatten() {
             join(&self.place, &token, &self.clock, &self.chance).await?;
-            return self.links.read_again(&self.place);
+            return self.read_again();
         }
         let Some(caller) = &self.caller else {
             return Err(Failure::Settings(
@@ -428,7 +456,7 @@ impl Freshening {
         let ca = self.place.folder.join("ca.pem");
         let root = std::fs::read_to_string(&ca).map_err(|error| Failure::file("read", &ca, &error))?;
         keys.keep(&self.place, &certificates, &pki::fingerprint_of(&root)?)?;
-        self.links.read_again(&self.place)?;
+        self.read_again()?;
         tracing::info!(name = self.place.name, until = %self.links.inner.identity().until(), "the certificate is renewed");
         Ok(())
     }

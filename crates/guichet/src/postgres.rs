@@ -7,7 +7,7 @@
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -207,7 +207,8 @@ impl Owner {
         match self {
             Self::Ourselves => Ok(()),
             Self::Postgres { uid, gid } => {
-                chown(path, Some(*uid), Some(*gid)).map_err(|error| Failure::file("hand over", path, &error))
+                // The folder is the other user's: a link put there must not give away what it points to.
+                lchown(path, Some(*uid), Some(*gid)).map_err(|error| Failure::file("hand over", path, &error))
             }
         }
     }

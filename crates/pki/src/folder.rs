@@ -188,9 +188,10 @@ impl Folder {
 
     /// Takes a certificate back, by its serial number in hexadecimal digits, and makes a new revocation list.
     pub fn revoke(&mut self, serial: &str, reason: Reason, clock: &Clock, chance: &Chance) -> Result<Entry, PkiError> {
-        let entry = self.take_back(&tidy_serial(serial)?, reason, clock, chance)?;
+        let taken = self.take_back(&tidy_serial(serial)?, reason, clock, chance);
+        // Also when it was revoked before: that may have been cut off before its list was made.
         self.list(None, clock)?;
-        Ok(entry)
+        taken
     }
 
     /// The same, without a new list yet.

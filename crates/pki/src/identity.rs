@@ -135,6 +135,11 @@ impl Identity {
         self.life.renew_at()
     }
 
+    /// Whether `authority` is the one between it and the root.
+    pub fn comes_from(&self, authority: &Authority) -> bool {
+        self.chain.get(1) == Some(authority.certificate())
+    }
+
     /// The common name of its subject.
     pub fn name(&self) -> Option<String> {
         let (_, leaf) = X509Certificate::from_der(self.chain.first()?).ok()?;

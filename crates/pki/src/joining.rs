@@ -132,6 +132,11 @@ impl Token {
         &self.secret
     }
 
+    /// The SHA-256 of the secret, in hexadecimal digits: to know a token again without keeping it.
+    pub fn digest(&self) -> String {
+        digest(&self.secret)
+    }
+
     /// The SHA-256 of the root's certificate: who answers has to come from it.
     pub const fn root(&self) -> &[u8; 32] {
         &self.root

@@ -22,6 +22,8 @@ const MOST_ROOTS: usize = 20;
 pub struct Trust {
     roots: Arc<RootCertStore>,
     lists: Option<Vec<CertificateRevocationListDer<'static>>>,
+    /// Lists that are missing or have ended are no reason to refuse a server.
+    whoever_brings_lists: bool,
 }
 
 impl Trust {
@@ -37,14 +39,21 @@ impl Trust {
         if roots.is_empty() {
             return Err(wrong("there is no certificate in it"));
         }
-        Ok(Self { roots: Arc::new(roots), lists: None })
+        Ok(Self { roots: Arc::new(roots), lists: None, whoever_brings_lists: false })
     }
 
     /// One authority, by its certificate.
     pub(crate) fn of_root(root: &CertificateDer<'_>) -> Result<Self, PkiError> {
         let mut roots = RootCertStore::empty();
         roots.add(root.clone().into_owned()).map_err(PkiError::tls("trust the authority"))?;
-        Ok(Self { roots: Arc::new(roots), lists: None })
+        Ok(Self { roots: Arc::new(roots), lists: None, whoever_brings_lists: false })
+    }
+
+    /// For the way to the one who hands out the lists: a server that the present ones do not cover, or that comes when they
+    /// have ended, is believed, or nobody could ever fetch others. One that they name is refused as ever.
+    #[must_use]
+    pub fn toward_lists(self) -> Self {
+        Self { whoever_brings_lists: true, ..self }
     }
 
     /// From now on a certificate is believed only if a list in `crl_pem` covers its issuer, has not ended, and does not
@@ -68,7 +77,9 @@ impl Trust {
 
     /// Whether `other` believes the same.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        self.roots.roots == other.roots.roots && self.lists == other.lists
+        self.roots.roots == other.roots.roots
+            && self.lists == other.lists
+            && self.whoever_brings_lists == other.whoever_brings_lists
     }
 
     /// Judges callers.
@@ -86,7 +97,12 @@ impl Trust {
     pub(crate) fn of_servers(&self) -> Result<Arc<dyn ServerCertVerifier>, PkiError> {
         let mut builder = WebPkiServerVerifier::builder_with_provider(self.roots.clone(), provider());
         if let Some(lists) = &self.lists {
-            builder = builder.with_crls(lists.iter().cloned()).enforce_revocation_expiration();
+            builder = builder.with_crls(lists.iter().cloned());
+            builder = if self.whoever_brings_lists {
+                builder.allow_unknown_revocation_status()
+            } else {
+                builder.enforce_revocation_expiration()
+            };
         }
         let built = builder.build();
         Ok(built.map_err(|e| PkiError::Crypto { action: "check server certificates", why: e.to_string() })?)

@@ -305,7 +305,7 @@ fn lists_are_numbered_upwards_and_keep_the_life_they_were_given() {
     assert!(said.contains("revoked already"), "{said}");
     drop(folder);
     let mut folder = Folder::open(&home.dir.path().join("pki")).unwrap();
-    assert_eq!(read(&folder.list(None, &home.clock).unwrap()), ("4".into(), HOUR, 1), "it outlives the process");
+    assert_eq!(read(&folder.list(None, &home.clock).unwrap()), ("5".into(), HOUR, 1), "it outlives the process");
     assert!(folder.list(Some(Duration::from_secs(1)), &home.clock).is_err());
 }
 

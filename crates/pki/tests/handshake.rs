@@ -323,6 +323,28 @@ fn a_revoked_server_is_refused_by_its_callers() {
 }
 
 #[test]
+fn lists_that_have_ended_can_still_be_fetched_and_whom_they_name_is_refused_all_the_same() {
+    let mut linked = Linked::new();
+    linked.folder.list(Some(Duration::from_hours(1)), &linked.clock).unwrap();
+    linked.tell();
+    let old = linked.folder.list_pem().unwrap();
+    let trust = |linked: &Linked, lists: &str| {
+        Trust::of(&linked.folder.root_pem().unwrap()).unwrap().with_lists(lists).unwrap()
+    };
+    linked.clock.advance(Duration::from_hours(2));
+    linked.folder.list(None, &linked.clock).unwrap();
+    linked.server.replace_trust(trust(&linked, &linked.folder.list_pem().unwrap())).unwrap();
+    let refused = linked.shake().unwrap_err();
+    assert!(refused.to_string().contains("list expired"), "{refused}");
+    linked.client.replace_trust(trust(&linked, &old).toward_lists()).unwrap();
+    linked.shake().unwrap();
+    linked.revoke("bank");
+    linked.client.replace_trust(trust(&linked, &linked.folder.list_pem().unwrap()).toward_lists()).unwrap();
+    let refused = linked.shake().unwrap_err();
+    assert!(refused.to_string().contains("Revoked"), "{refused}");
+}
+
+#[test]
 fn resumption_after_revocation_is_refused_because_nothing_is_ever_resumed() {
     let mut linked = Linked::new();
     let resuming = {

@@ -246,7 +246,7 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) node: NodeArguments,
     /// Get the certificates of this service from the authority by this token of `guichet pki token`; @FILE reads it from a
-    /// file. Not looked at while there are good ones
+    /// file. One that was used here already is not looked at while the certificates are good
     #[arg(long, value_name = "TOKEN|@FILE", env = "GUICHET_JOIN", hide_env_values = true)]
     pub(crate) join: Option<crate::links::Invitation>,
     /// Stop when standard input ends: for a parent that may die

@@ -132,6 +132,11 @@ impl Links {
         std::iter::once(&self.inner).chain(&self.public).map(|link| link.identity().life()).collect()
     }
 
+    /// Whether all that it shows is valid now.
+    fn hold(&self, clock: &Clock) -> bool {
+        self.lives().iter().all(|life| life.holds(clock.now()))
+    }
+
     fn read_again(&self, place: &Place) -> Result<(), Failure> {
         let trust = trust_of(&place.folder)?;
         self.inner.replace_trust(trust)?;
@@ -143,8 +148,8 @@ impl Links {
     }
 }
 
-/// Opens the certificates at `place`. If they are missing, have ended, or come from another authority than the
-/// invitation's, joins first; waits for the authority as long as the token is good.
+/// Opens the certificates at `place`. Joins first if they are missing, have ended or come from another authority than the
+/// invitation's, or if the token is a new one; waits for the authority until it answers.
 pub(crate) async fn obtained(
     place: &Place,
     invitation: Option<&Invitation>,
@@ -153,8 +158,7 @@ pub(crate) async fn obtained(
 ) -> Result<Links, Failure> {
     let found = Links::open(place, clock);
     let Some(token) = invitation.map(Invitation::token).transpose()?.flatten() else { return found };
-    let usable = found.as_ref().is_ok_and(|links| links.lives().iter().all(|life| life.holds(clock.now())));
-    if usable && has_root(place, &token) && !is_new(place, &token) {
+    if found.as_ref().is_ok_and(|links| links.hold(clock)) && has_root(place, &token) && !is_new(place, &token) {
         return found;
     }
     join(place, &token, clock, chance).await?;
@@ -169,9 +173,8 @@ fn has_root(place: &Place, token: &Token) -> bool {
 
 /// Whether the certificates at `place` hold now, and come from this root.
 pub(crate) fn are_good(place: &Place, root_pem: &str, clock: &Clock) -> bool {
-    let hold = |links: Links| links.lives().iter().all(|life| life.holds(clock.now()));
     let kept = std::fs::read_to_string(place.folder.join("ca.pem")).unwrap_or_default();
-    kept == root_pem && Links::open(place, clock).is_ok_and(hold)
+    kept == root_pem && Links::open(place, clock).is_ok_and(|links| links.hold(clock))
 }
 
 /// Whether nobody joined here with the token yet. Who gives a new one to a process means it: the certificates that are

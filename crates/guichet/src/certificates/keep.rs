@@ -22,7 +22,7 @@ pub(crate) struct Keep {
     /// Where they are kept: ca.pem, crl.pem, NAME.pem and NAME-key.pem
     #[arg(long, value_name = "DIR")]
     folder: PathBuf,
-    /// The token, or @FILE; not looked at while there are good certificates
+    /// The token, or @FILE; one that was used here already is not looked at while the certificates are good
     #[arg(long, value_name = "TOKEN|@FILE", env = "GUICHET_JOIN", hide_env_values = true)]
     join: Option<Invitation>,
     /// Where the authority answers [default: as the token said]

@@ -324,6 +324,24 @@ impl Keeping {
     }
 }
 
+/// Does `work` now and after each change of certificates, until shutdown; what failed is done again in a while, or a
+/// program would go on with what was taken back.
+pub(crate) async fn after_each_change<Fut>(changed: Arc<Notify>, shutdown: Shutdown, work: impl Fn() -> Fut)
+where
+    Fut: Future<Output = Result<(), Failure>>,
+{
+    loop {
+        let failed = work().await.inspect_err(|failure| {
+            tracing::error!(%failure, "a program was not told of its new certificates; it is told again");
+        });
+        tokio::select! {
+            () = shutdown.begun() => return,
+            () = changed.notified() => {}
+            () = tokio::time::sleep(READING), if failed.is_err() => {}
+        }
+    }
+}
+
 /// Certificates that are kept fresh.
 pub(crate) struct Kept {
     /// Told after every change.

@@ -5,6 +5,7 @@
 //! away.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chassis::Shutdown;
@@ -160,18 +161,12 @@ impl Office {
             chance: self.chance.clone(),
         };
         let changed = keeping.follow(&links, shutdown)?.changed;
-        let (warden, stop) = (server.warden(place)?, shutdown.clone());
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    () = stop.begun() => return,
-                    () = changed.notified() => {}
-                }
-                if let Err(failure) = warden.take_up().await {
-                    tracing::error!(%failure, "PostgreSQL did not take up its new certificates");
-                }
-            }
-        });
+        let warden = Arc::new(server.warden(place)?);
+        let work = move || {
+            let warden = Arc::clone(&warden);
+            async move { warden.take_up().await }
+        };
+        tokio::spawn(links::after_each_change(changed, shutdown.clone(), work));
         Ok(())
     }
 }

@@ -50,27 +50,23 @@ pub(crate) async fn run(arguments: Keep, clock: Clock, chance: Chance) -> Result
     let authority = arguments.authority.map(|url| vec![url]);
     let keeping = Keeping { place: place.clone(), authority, invitation: arguments.join, clock, chance };
     let changed = keeping.follow(&links, &shutdown)?.changed;
-    loop {
-        if let Some(database) = &database
-            && let Err(failure) = postgres::take_up(database, &place).await
-        {
-            tracing::error!(%failure, "PostgreSQL did not take up its new certificates");
+    let (database, place, then) = (&database, &place, &arguments.then);
+    let work = || async move {
+        if let Some(database) = database {
+            postgres::take_up(database, place).await?;
         }
-        if let Some(command) = &arguments.then
-            && let Err(failure) = tell(command).await
-        {
-            tracing::error!(%failure, command, "the program was not told of its new certificates");
+        match then {
+            Some(command) => tell(command).await,
+            None => Ok(()),
         }
-        tokio::select! {
-            () = shutdown.begun() => return Ok(()),
-            () = changed.notified() => {}
-        }
-    }
+    };
+    links::after_each_change(changed, shutdown, work).await;
+    Ok(())
 }
 
 async fn tell(command: &str) -> Result<(), Failure> {
     let mut shell = std::process::Command::new("/bin/sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::null());
     let status = tokio::task::spawn_blocking(move || shell.status()).await.map_err(std::io::Error::other)??;
-    if status.success() { Ok(()) } else { Err(Failure::Refused(format!("it ended with {status}"))) }
+    if status.success() { Ok(()) } else { Err(Failure::Refused(format!("`{command}` ended with {status}"))) }
 }

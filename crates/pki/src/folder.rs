@@ -188,10 +188,14 @@ impl Folder {
 
     /// Takes a certificate back, by its serial number in hexadecimal digits, and makes a new revocation list.
     pub fn revoke(&mut self, serial: &str, reason: Reason, clock: &Clock, chance: &Chance) -> Result<Entry, PkiError> {
-        let taken = self.take_back(&tidy_serial(serial)?, reason, clock, chance);
-        // Also when it was revoked before: that may have been cut off before its list was made.
+        let serial = tidy_serial(serial)?;
+        if self.index.list_made.is_none() {
+            // Something was revoked, and cut off before its list was made: also this, perhaps.
+            self.list(None, clock)?;
+        }
+        let taken = self.take_back(&serial, reason, clock, chance)?;
         self.list(None, clock)?;
-        taken
+        Ok(taken)
     }
 
     /// The same, without a new list yet.
@@ -254,7 +258,7 @@ impl Folder {
         }
         self.index.list_number = self.index.list_number.saturating_add(1);
         let now = clock.now();
-        self.index.list_made = Some(now);
+        self.index.list_made = None;
         // The number first: one that was handed out is never used again.
         self.index.write(&self.dir.join("index.json"), now)?;
         let mut text = String::new();
@@ -266,6 +270,9 @@ impl Folder {
         }
         text += &self.must_read("root-crl.pem", Readers::Everyone)?;
         files::write(&self.dir.join("crl.pem"), &text, Readers::Everyone)?;
+        // Last: whoever is cut off before makes the list again.
+        self.index.list_made = Some(now);
+        self.index.write(&self.dir.join("index.json"), now)?;
         Ok(text)
     }
 

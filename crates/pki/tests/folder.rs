@@ -305,8 +305,24 @@ fn lists_are_numbered_upwards_and_keep_the_life_they_were_given() {
     assert!(said.contains("revoked already"), "{said}");
     drop(folder);
     let mut folder = Folder::open(&home.dir.path().join("pki")).unwrap();
-    assert_eq!(read(&folder.list(None, &home.clock).unwrap()), ("5".into(), HOUR, 1), "it outlives the process");
+    assert_eq!(read(&folder.list(None, &home.clock).unwrap()), ("4".into(), HOUR, 1), "it outlives the process");
     assert!(folder.list(Some(Duration::from_secs(1)), &home.clock).is_err());
+}
+
+#[test]
+fn a_revocation_cut_off_before_its_list_is_listed_when_it_is_asked_again() {
+    let (home, mut folder) = Home::new(&[]);
+    let chain = home.sign(&mut folder, &service(&["localhost"]));
+    let list = home.path("crl.pem");
+    fs::remove_file(&list).unwrap();
+    fs::create_dir(&list).unwrap();
+    folder.revoke(&serial(&chain), Reason::Superseded, &home.clock, &Chance::system()).unwrap_err();
+    drop(folder);
+    fs::remove_dir(&list).unwrap();
+    let mut folder = Folder::open(&home.dir.path().join("pki")).unwrap();
+    let said = folder.revoke(&serial(&chain), Reason::Superseded, &home.clock, &Chance::system()).unwrap_err();
+    assert!(said.to_string().contains("revoked already"), "{said}");
+    assert!(home.judge(&chain, |_| ()).unwrap_err().contains("was revoked"));
 }
 
 #[test]

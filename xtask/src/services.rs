@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use pki::{Authority, Issued, Request, Usage};
+use pki::{Algorithm, Bounds, Folder, Issued, Passphrase, Plan, PrivateKey, Request, Usage};
 use vocabulary::{Chance, Clock};
 
 use crate::run::{Failure, cargo, output, run, section};
@@ -143,13 +143,15 @@ impl Services {
     /// What tests and client programs read to find the servers.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let tls = self.folder.join("client");
-        let (ca, cert, key) = (tls.join("ca.pem"), tls.join("client.pem"), tls.join("client-key.pem"));
-        let (ca, cert, key) = (ca.display().to_string(), cert.display().to_string(), key.display().to_string());
+        let file = |name: &str| tls.join(name).display().to_string();
+        let (ca, crl, cert, key) = (file("ca.pem"), file("crl.pem"), file("client.pem"), file("client-key.pem"));
         let port = self.port;
         vec![
             (
                 "GUICHET_TEST_POSTGRES",
-                format!("postgres://{ROLE}@localhost:{port}/postgres?sslrootcert={ca}&sslcert={cert}&sslkey={key}"),
+                format!(
+                    "postgres://{ROLE}@localhost:{port}/postgres?sslrootcert={ca}&sslcrl={crl}&sslcert={cert}&sslkey={key}"
+                ),
             ),
             ("GUICHET_TEST_REQUIRE_POSTGRES", "1".into()),
             // What psql, pgbench and other clients of PostgreSQL's own library read.
@@ -277,8 +279,17 @@ fn keeper(folder: &Path, owner: &Owner, bin: &Path) -> Result<Child, Failure> {
 fn certificates(folder: &Path, owner: &Owner) -> Result<(), Failure> {
     let (clock, chance) = (Clock::system(), Chance::system());
     let failed = |e: pki::PkiError| Failure::new(format!("cannot make certificates for the test servers: {e}"));
-    let (authority, _) = Authority::open_or_create(&folder.join("authority"), "Guichet test servers", &clock, &chance)
-        .map_err(failed)?;
+    let plan = Plan {
+        name: "Guichet test servers",
+        root_key: PrivateKey::generate(Algorithm::P256).map_err(failed)?,
+        intermediate_key: PrivateKey::generate(Algorithm::P256).map_err(failed)?,
+        passphrase: &Passphrase::new(format!("{:032x}", u128::from_be_bytes(chance.bytes()))).map_err(failed)?,
+        root_key_file: None,
+        bounds: &Bounds::new([]).map_err(failed)?,
+    };
+    let kept = Folder::init(&folder.join("authority"), plan, &clock, &chance).map_err(failed)?;
+    let authority = kept.authority(&clock).map_err(failed)?;
+    let (root, lists) = (kept.root_pem().map_err(failed)?, kept.list_pem().map_err(failed)?);
     let issue = |common_name: &str, names: &[&str], usage: Usage| -> Result<Issued, Failure> {
         let request = Request {
             names: names.iter().map(|n| (*n).to_owned()).collect(),
@@ -295,7 +306,8 @@ fn certificates(folder: &Path, owner: &Owner) -> Result<(), Failure> {
         let dir = folder.join(home);
         fs::create_dir(&dir).map_err(trouble("create", &dir))?;
         fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(trouble("close", &dir))?;
-        owner.give(&dir.join("ca.pem"), authority.certificate_pem())?;
+        owner.give(&dir.join("ca.pem"), &root)?;
+        owner.give(&dir.join("crl.pem"), &lists)?;
         owner.give(&dir.join(format!("{home}.pem")), &issued.cert_pem)?;
         owner.give(&dir.join(format!("{home}-key.pem")), &issued.key_pem)?;
         owner.hand_over(&dir)?;
@@ -313,7 +325,7 @@ fn start_postgres(folder: &Path, owner: &Owner, bin: &Path) -> Result<u16, Failu
         let port = free_port()?;
         let settings = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = ''\nmax_connections = 300\n\
-             ssl = on\nssl_min_protocol_version = 'TLSv1.3'\nssl_ca_file = '{tls}/ca.pem'\n\
+             ssl = on\nssl_min_protocol_version = 'TLSv1.3'\nssl_ca_file = '{tls}/ca.pem'\nssl_crl_file = '{tls}/crl.pem'\n\
              ssl_cert_file = '{tls}/server.pem'\nssl_key_file = '{tls}/server-key.pem'\n\
              fsync = on\nsynchronous_commit = on\nlog_timezone = 'UTC'\ntimezone = 'UTC'\n",
             tls = tls.display()

@@ -172,7 +172,7 @@ fn template(data_dir: &Path, port: u16) -> String {
     let folder = in_address(data_dir);
     format!(
         "postgres://{{service}}@localhost:{port}/{}?sslrootcert={folder}/{{service}}/tls/ca.pem\
-         &sslcert={folder}/{{service}}/tls/{{service}}.pem&sslkey={folder}/{{service}}/tls/{{service}}-key.pem",
+         &sslcrl={folder}/{{service}}/tls/crl.pem&sslcert={folder}/{{service}}/tls/{{service}}.pem&sslkey={folder}/{{service}}/tls/{{service}}-key.pem",
         database_of("{service}")
     )
 }

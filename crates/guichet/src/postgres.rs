@@ -87,7 +87,7 @@ impl Postgres {
     pub(crate) fn warden(&self, place: &Place) -> Result<Warden, Failure> {
         let files = in_address(&place.folder);
         let address = format!(
-            "postgres://{NAME}@localhost:{}/postgres?sslrootcert={files}/ca.pem&sslcert={files}/{NAME}.pem&sslkey={files}/\
+            "postgres://{NAME}@localhost:{}/postgres?sslrootcert={files}/ca.pem&sslcrl={files}/crl.pem&sslcert={files}/{NAME}.pem&sslkey={files}/\
              {NAME}-key.pem",
             self.port
         );

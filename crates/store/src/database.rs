@@ -63,6 +63,9 @@ pub struct PostgresConfig {
     pub database: String,
     /// Certificates of the authority that signed the server's, in PEM.
     pub root_certificate: PathBuf,
+    /// Revocation lists of that authority, in PEM, where it makes any: a server is believed only if a list that has not run out
+    /// covers its certificate and does not name it. Read again for each connection.
+    pub revocation_list: Option<PathBuf>,
     /// This client's certificate chain, in PEM. Read again for each connection, so a renewed one is taken up.
     pub certificate: PathBuf,
     /// Its private key, readable by its owner alone.
@@ -117,6 +120,7 @@ fn address(rest: &str) -> Result<PostgresConfig, StoreError> {
         user: decoded(user)?,
         database: decoded(database)?,
         root_certificate: PathBuf::new(),
+        revocation_list: None,
         certificate: PathBuf::new(),
         key: PathBuf::new(),
         passfile: None,
@@ -127,6 +131,8 @@ fn address(rest: &str) -> Result<PostgresConfig, StoreError> {
         let value = decoded(value)?;
         match name {
             "sslrootcert" => config.root_certificate = value.into(),
+            "sslcrl" if value.is_empty() => return Err(wrong("sslcrl names no file")),
+            "sslcrl" => config.revocation_list = Some(value.into()),
             "sslcert" => config.certificate = value.into(),
             "sslkey" => config.key = value.into(),
             "passfile" => config.passfile = Some(value.into()),
@@ -176,6 +182,9 @@ mod tests {
         let Database::Postgres(config) = FULL.parse().unwrap() else { panic!("not PostgreSQL") };
         assert_eq!((config.host.as_str(), config.port, config.user.as_str()), ("db.example", 5433, "bank"));
         assert_eq!((config.database.as_str(), config.certificate.to_str()), ("ledger", Some("/c c.pem")));
+        assert_eq!(config.revocation_list, None);
+        let Ok(Database::Postgres(config)) = format!("{FULL}&sslcrl=/l.pem").parse() else { panic!("not PostgreSQL") };
+        assert_eq!(config.revocation_list, Some("/l.pem".into()));
         assert_eq!("sqlite:/a/b.db".parse(), Ok(Database::Sqlite { path: "/a/b.db".into() }));
     }
 
@@ -185,6 +194,7 @@ mod tests {
             (FULL.replace("&sslkey=/k.pem", ""), "sslkey"),
             (FULL.replace("sslrootcert", "x"), "unknown option x"),
             (format!("{FULL}&sslmode=prefer"), "sslmode=prefer"),
+            (format!("{FULL}&sslcrl="), "sslcrl names no file"),
             (FULL.replace("bank@", "bank:secret@"), "passfile"),
             (FULL.replace("db.example", "%2Fvar%2Frun"), "Unix socket"),
             ("mysql://x".to_owned(), "sqlite:PATH"),

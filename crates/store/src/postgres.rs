@@ -54,8 +54,8 @@ struct Pool {
 struct Link {
     client: Client,
     statements: HashMap<&'static str, Statement>,
-    /// When the certificate was written with which it began.
-    certificate: Option<SystemTime>,
+    /// When the files were written with which it began.
+    proofs: Proofs,
 }
 
 impl Postgres {
@@ -139,12 +139,13 @@ impl Postgres {
 
 impl Pool {
     async fn link(&self) -> Result<Link, StoreError> {
-        // One that was renewed is shown from the next transaction on: a session need not outlive its certificate.
-        let certificate = written(&self.config.certificate);
+        // What was renewed or taken back counts from the next transaction on: a session need not outlive its certificate,
+        // nor our belief in the server's.
+        let proofs = Proofs::of(&self.config);
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match idle {
-                Some(link) if link.client.is_closed() || link.certificate != certificate => {}
+                Some(link) if link.client.is_closed() || link.proofs != proofs => {}
                 Some(link) => return Ok(link),
                 None => break,
             }
@@ -154,10 +155,20 @@ impl Pool {
 
     async fn connect(&self) -> Result<Link, StoreError> {
         // Looked at before: if it is replaced meanwhile, this connection is given up once too often, never too late.
-        let certificate = written(&self.config.certificate);
+        let proofs = Proofs::of(&self.config);
         let client = connect(&self.config, &self.noted).await?;
         client.batch_execute(&self.settings).await.map_err(|error| failure("settings", &error))?;
-        Ok(Link { client, statements: HashMap::new(), certificate })
+        Ok(Link { client, statements: HashMap::new(), proofs })
+    }
+}
+
+/// When our certificate and the revocation lists were written.
+#[derive(PartialEq, Eq)]
+struct Proofs(Option<SystemTime>, Option<SystemTime>);
+
+impl Proofs {
+    fn of(config: &PostgresConfig) -> Self {
+        Self(written(&config.certificate), config.revocation_list.as_deref().and_then(written))
     }
 }
 

@@ -1,4 +1,5 @@
-//! TLS for PostgreSQL: version 1.3, one named authority, a client certificate. There is no other way in.
+//! TLS for PostgreSQL: version 1.3, one named authority and its revocation lists, a client certificate. There is no other
+//! way in.
 
 use std::fs;
 use std::future::Future;
@@ -10,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::client::WebPkiServerVerifier;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -62,7 +64,7 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Reads the three files, now.
+    /// Reads the files, now.
     pub(crate) fn read(config: &PostgresConfig, noted: &Noted) -> Result<Self, StoreError> {
         let mut roots = RootCertStore::empty();
         for certificate in certificates(&config.root_certificate)? {
@@ -72,9 +74,14 @@ impl Tls {
         let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|error| unusable(&config.key, &error))?;
         let chain = certificates(&config.certificate)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut judge = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        if let Some(path) = &config.revocation_list {
+            judge = judge.with_crls(lists(path)?).enforce_revocation_expiration();
+        }
+        let judge = judge.build().map_err(|error| unusable(&config.root_certificate, &error))?;
         ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
-            .and_then(|builder| builder.with_root_certificates(roots).with_client_auth_cert(chain, key))
+            .and_then(|builder| builder.with_webpki_verifier(judge).with_client_auth_cert(chain, key))
             .map(|config| Self { config: Arc::new(config), noted: noted.clone() })
             .map_err(|error| unusable(&config.certificate, &error))
     }
@@ -88,6 +95,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StoreError>
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let found = read.map_err(|error| unusable(path, &error))?;
     if found.is_empty() { Err(unusable(path, &"it holds no certificate")) } else { Ok(found) }
+}
+
+fn lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, StoreError> {
+    let read = CertificateRevocationListDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found = read.map_err(|error| unusable(path, &error))?;
+    if found.is_empty() { Err(unusable(path, &"it holds no revocation list")) } else { Ok(found) }
 }
 
 /// A key that others can read is no longer a secret. (The group may, where root owns it: so are keys mounted for a service.)

@@ -24,6 +24,13 @@ pub(super) async fn examine(node: &Node, clock: &Clock, findings: &mut Findings)
             findings.wrong(ABOUT, silence.to_string(), mend);
             return;
         }
+        if config.revocation_list.is_none() {
+            findings.warning(
+                ABOUT,
+                "a server whose certificate was taken back is believed: `database` names no revocation list",
+                "add sslcrl=…/crl.pem to it; the list lies beside ca.pem",
+            );
+        }
         if config.user != own {
             findings.wrong(
                 ABOUT,

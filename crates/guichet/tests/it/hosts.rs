@@ -257,7 +257,7 @@ fn configure(folder: &Path, machine: &str, service: &str, port: u16, peers: &[&s
         let tls = own.join("tls").display().to_string();
         writeln!(
             settings,
-            "database = \"postgres://{service}@db.internal:5432/guichet_{service}?sslrootcert={tls}/ca.pem\
+            "database = \"postgres://{service}@db.internal:5432/guichet_{service}?sslrootcert={tls}/ca.pem&sslcrl={tls}/crl.pem\
              &sslcert={tls}/{service}.pem&sslkey={tls}/{service}-key.pem\""
         )
         .unwrap();

@@ -48,7 +48,7 @@ async fn a_migration_runs_once_and_stays_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_that_was_renewed_is_shown_from_the_next_transaction_on() {
+async fn a_renewed_certificate_and_a_new_list_count_from_the_next_transaction_on() {
     for test in databases().await.unwrap() {
         let Database::Postgres(config) = &test.database else { continue };
         let folder = tempfile::tempdir().unwrap();
@@ -58,18 +58,26 @@ async fn a_certificate_that_was_renewed_is_shown_from_the_next_transaction_on() 
             to
         };
         let (certificate, key) = (copy("me.pem", &config.certificate), copy("me-key.pem", &config.key));
-        let database = Database::Postgres(PostgresConfig { certificate: certificate.clone(), key, ..config.clone() });
+        let list = copy("crl.pem", config.revocation_list.as_ref().unwrap());
+        let database = Database::Postgres(PostgresConfig {
+            certificate: certificate.clone(),
+            key,
+            revocation_list: Some(list.clone()),
+            ..config.clone()
+        });
         let store = Store::open(&database, MIGRATIONS, Clock::system()).await.unwrap();
         let session = async || {
             let mut tx = store.read().await.unwrap();
             tx.run(&SESSION, params![]).await.unwrap().unwrap()
         };
-        let first = session().await;
-        let kept = eventually_same(&session, first).await;
-        assert_eq!(kept, first);
-        let renewed = std::fs::File::options().append(true).open(&certificate).unwrap();
-        renewed.set_modified(std::time::UNIX_EPOCH).unwrap();
-        assert_ne!(session().await, first);
+        for file in [&certificate, &list] {
+            let first = session().await;
+            let kept = eventually_same(&session, first).await;
+            assert_eq!(kept, first);
+            let renewed = std::fs::File::options().append(true).open(file).unwrap();
+            renewed.set_modified(std::time::UNIX_EPOCH).unwrap();
+            assert_ne!(session().await, first, "{}", file.display());
+        }
     }
 }
 
@@ -197,6 +205,90 @@ async fn only_our_authority_our_certificate_and_the_right_name_connect() {
     assert!(said.contains("chmod 600"), "a key that others can read: {said}");
     let said = refused(PostgresConfig { certificate: "/nowhere.pem".into(), ..config }).await;
     assert!(said.contains("/nowhere.pem"), "no client certificate: {said}");
+}
+
+/// A server that shows `chain` and says nothing more, as often as it is asked.
+async fn shows(chain: rustls::pki_types::CertificateDer<'static>, key: &rcgen::KeyPair) -> u16 {
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut asked = [0; 8];
+            client.read_exact(&mut asked).await.unwrap();
+            client.write_all(b"S").await.unwrap();
+            let _ = acceptor.accept(client).await;
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_certificate_was_taken_back_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    stranger(folder.path(), "bank");
+    let (ca_key, key) = (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate().unwrap());
+    let mut ca = rcgen::CertificateParams::new(vec![]).unwrap();
+    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    std::fs::write(at("ca.pem"), ca.self_signed(&ca_key).unwrap().pem()).unwrap();
+    let ca = rcgen::Issuer::new(ca, ca_key);
+    let mut leaf = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let serial = rcgen::SerialNumber::from(vec![7; 16]);
+    leaf.serial_number = Some(serial.clone());
+    let port = shows(leaf.signed_by(&key, &ca).unwrap().der().clone(), &key).await;
+    let list = |serial: rcgen::SerialNumber, until| {
+        let made = rcgen::date_time_ymd(2024, 1, 1);
+        let revoked = rcgen::RevokedCertParams {
+            serial_number: serial,
+            revocation_time: made,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = rcgen::CertificateRevocationListParams {
+            this_update: made,
+            next_update: until,
+            crl_number: rcgen::SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: vec![revoked],
+            key_identifier_method: rcgen::KeyIdMethod::Sha256,
+        };
+        list.signed_by(&ca).unwrap().pem().unwrap()
+    };
+    let late = rcgen::date_time_ymd(2999, 1, 1);
+    let other = || rcgen::SerialNumber::from(vec![8; 16]);
+    for (text, wanted) in [
+        (list(serial.clone(), late), "Revoked"),
+        (list(other(), rcgen::date_time_ymd(2024, 1, 2)), "revocation list expired"),
+        (String::new(), "holds no revocation list"),
+        // Believed: what comes next is not PostgreSQL.
+        (list(other(), late), "cannot be reached"),
+    ] {
+        std::fs::write(at("crl.pem"), text).unwrap();
+        let said = refused(PostgresConfig {
+            host: "127.0.0.1".to_owned(),
+            port,
+            user: "bank".to_owned(),
+            database: "bank".to_owned(),
+            root_certificate: at("ca.pem"),
+            revocation_list: Some(at("crl.pem")),
+            certificate: at("client.pem"),
+            key: at("client.key"),
+            passfile: None,
+            connections: 1,
+        })
+        .await;
+        assert!(said.contains(wanted), "{wanted}: {said}");
+        assert!(wanted != "cannot be reached" || !said.contains("certificate"), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,12 @@
 //! `authority`: the service that certifies the others. It stands on the folder that `guichet pki` works on, and what is done
 //! there by hand counts here within a second.
 //!
-//! Promises: everything it signs or takes back reaches the journal, at least once and in order; its own certificate and
+//! Promises: strangers, who may only ask to join, hold up nobody who has a certificate; everything it signs or takes back reaches the journal, at least once and in order; its own certificate and
 //! its lists never run out while it runs. It decides nothing: the rules are those of `pki::Folder`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aaa::{Api, Call, Directory, Gate, Misconfigured, Module, Problem};
@@ -16,6 +16,7 @@ use contracts::events::{Action, Audience, Level, LogEvent};
 use contracts::peers::{TakeEvents, Told};
 use http::StatusCode;
 use pki::{Deed, Event, Folder, Grant, Link, PkiError, SigningRequest, Trust, Wish};
+use tokio::sync::Semaphore;
 use vocabulary::{Chance, Clock};
 
 use crate::Failure;
@@ -25,11 +26,20 @@ use crate::rooms::rounds;
 const LOOK: Duration = Duration::from_secs(1);
 /// Most events told at a time.
 const MOST: usize = 100;
+/// How many may wait to join at a time: whoever asks has proved nothing yet.
+const JOINING: usize = 4;
+/// When those who found no place may ask again, in seconds.
+const LATER: u32 = 1;
 
 /// The authority of a bank whose services stand apart. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Authority {
     dir: Arc<PathBuf>,
+    /// One at a time, in the order they came: the folder's own lock knows no order.
+    turns: Arc<tokio::sync::Mutex<()>>,
+    joining: Arc<Semaphore>,
+    /// Why nothing could be signed at the last look.
+    trouble: Arc<Mutex<Option<String>>>,
     clock: Clock,
     chance: Chance,
 }
@@ -44,7 +54,14 @@ fn certified(api: Api<Authority>) -> Api<Authority> {
 
 impl Authority {
     pub(crate) fn new(dir: &Path, clock: Clock, chance: Chance) -> Self {
-        Self { dir: Arc::new(dir.to_owned()), clock, chance }
+        Self {
+            dir: Arc::new(dir.to_owned()),
+            turns: Arc::default(),
+            joining: Arc::new(Semaphore::new(JOINING)),
+            trouble: Arc::default(),
+            clock,
+            chance,
+        }
     }
 
     /// Its side of its links: a certificate made by itself, never written down.
@@ -67,9 +84,11 @@ impl Authority {
             let (authority, link) = (authority.clone(), link.clone());
             async move {
                 let looked = authority.at_work(move |folder, clock, chance| look(folder, &link, clock, chance)).await;
-                if let Err(problem) = looked {
+                if let Err(problem) = &looked {
                     tracing::error!(%problem, "the authority's folder cannot be used");
                 }
+                *authority.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
+                    looked.err().map(|problem| problem.to_string());
             }
         });
         let (authority, directory, silent) = (self.clone(), directory.clone(), Arc::new(AtomicBool::new(false)));
@@ -103,7 +122,8 @@ impl Authority {
         &self,
         work: impl FnOnce(&mut Folder, &Clock, &Chance) -> Result<T, PkiError> + Send + 'static,
     ) -> Result<T, Problem> {
-        let Self { dir, clock, chance } = self.clone();
+        let Self { dir, clock, chance, .. } = self.clone();
+        let _turn = self.turns.lock().await;
         let done = tokio::task::spawn_blocking(move || work(&mut Folder::open(&dir)?, &clock, &chance));
         match done.await {
             Ok(Ok(done)) => Ok(done),
@@ -116,8 +136,8 @@ impl Authority {
 
 impl Health for Authority {
     async fn ready(&self) -> Result<(), String> {
-        let signs = self.at_work(|folder, clock, _| folder.authority(clock).map(|_| ())).await;
-        signs.map_err(|problem| problem.to_string())
+        // As it was at the last look: anybody may ask, and must not take the folder from those who work on it.
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone().map_or(Ok(()), Err)
     }
 
     async fn truths(&self) -> Vec<Truth> {
@@ -143,6 +163,9 @@ fn trust(folder: &Folder) -> Result<Trust, PkiError> {
 
 async fn join(authority: Authority, call: Call<Join, Authority>) -> Result<Certificates, Problem> {
     let Join { token, service, own, https } = call.request;
+    let Ok(_place) = authority.joining.try_acquire() else {
+        return Err(Problem::unavailable(LATER, "too many ask to join"));
+    };
     let wish = wish(&own, https.as_deref())?;
     authority
         .at_work(move |folder, clock, chance| {

@@ -247,7 +247,8 @@ pub(crate) struct Serve {
     pub(crate) node: NodeArguments,
     /// Get the certificates of this service from the authority by this token of `guichet pki token`; @FILE reads it from a
     /// file. One that was used here already is not looked at while the certificates are good
-    #[arg(long, value_name = "TOKEN|@FILE", env = "GUICHET_JOIN", hide_env_values = true)]
+    #[arg(long, value_name = "TOKEN|@FILE", env = "GUICHET_JOIN", hide_env_values = true,
+          value_parser = crate::links::Invitation::argument())]
     pub(crate) join: Option<crate::links::Invitation>,
     /// Stop when standard input ends: for a parent that may die
     #[arg(long, hide = true)]

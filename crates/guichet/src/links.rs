@@ -75,6 +75,11 @@ impl std::str::FromStr for Invitation {
 }
 
 impl Invitation {
+    /// As an argument. What it was is not shown when it is refused: a token is a secret, mistyped or not.
+    pub(crate) fn argument() -> impl clap::builder::TypedValueParser<Value = Self> {
+        Argument
+    }
+
     fn token(&self) -> Result<Option<Token>, Failure> {
         match self {
             Self::Token(token) => Ok(Some(token.clone())),
@@ -85,6 +90,26 @@ impl Invitation {
                 Err(error) => Err(Failure::file("read the join token from", path, &error)),
             },
         }
+    }
+}
+
+/// See [`Invitation::argument`].
+#[derive(Clone)]
+struct Argument;
+
+impl clap::builder::TypedValueParser for Argument {
+    type Value = Invitation;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<Invitation, clap::Error> {
+        let read = value.to_str().unwrap_or_default().parse();
+        read.map_err(|why: PkiError| {
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("--join: {why}\n")).with_cmd(command)
+        })
     }
 }
 

@@ -17,9 +17,10 @@ pub async fn take_up_certificates(database: &Database, revoked: &[String]) -> Re
     let numbers = revoked.iter().filter_map(|serial| u128::from_str_radix(serial, 16).ok());
     let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
     let ending = format!(
-        "select pg_reload_conf(); \
-         select pg_terminate_backend(pid) from pg_stat_ssl where client_serial = any('{{{}}}'::numeric[])",
+        "select pg_terminate_backend(pid) from pg_stat_ssl where client_serial = any('{{{}}}'::numeric[])",
         numbers.join(",")
     );
-    run_once(config, &ending).await
+    run_once(config, &format!("select pg_reload_conf(); {ending}")).await?;
+    // The server reads again in its own time, and lets in by the old list until then.
+    run_once(config, &format!("select pg_sleep(1); {ending}")).await
 }

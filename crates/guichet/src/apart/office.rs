@@ -126,13 +126,18 @@ impl Office {
         rounds(LOOK, shutdown, move || {
             let office = office.clone();
             async move {
-                for name in STOPPING.map(crate::cli::ServiceName::name).into_iter().chain([NAME]) {
-                    if let Err(failure) = office.invite_if_late(name) {
-                        tracing::error!(%failure, name, "a service whose certificate has ended cannot be invited again");
-                    }
-                }
+                // Files, and the wait for the authority's folder.
+                let _ = tokio::task::spawn_blocking(move || office.invite_all_who_are_late()).await;
             }
         });
+    }
+
+    fn invite_all_who_are_late(&self) {
+        for name in STOPPING.map(crate::cli::ServiceName::name).into_iter().chain([NAME]) {
+            if let Err(failure) = self.invite_if_late(name) {
+                tracing::error!(%failure, name, "a service whose certificate has ended cannot be invited again");
+            }
+        }
     }
 
     fn invite_if_late(&self, name: &str) -> Result<(), Failure> {

@@ -23,7 +23,8 @@ pub(crate) struct Keep {
     #[arg(long, value_name = "DIR")]
     folder: PathBuf,
     /// The token, or @FILE; one that was used here already is not looked at while the certificates are good
-    #[arg(long, value_name = "TOKEN|@FILE", env = "GUICHET_JOIN", hide_env_values = true)]
+    #[arg(long, value_name = "TOKEN|@FILE", env = "GUICHET_JOIN", hide_env_values = true,
+          value_parser = Invitation::argument())]
     join: Option<Invitation>,
     /// Where the authority answers [default: as the token said]
     #[arg(long, value_name = "URL", env = "GUICHET_AUTHORITY")]

@@ -202,8 +202,44 @@ fn a_token_lets_in_one_process_once_for_its_service() {
     let (in_, said) = join("monitor", "fourth", &forged);
     assert!(!in_ && said.contains("is not the authority that made this token"), "{said}");
     assert!(join("monitor", "fifth", &fresh).0);
-    let (in_, said) = join("monitor", "sixth", "nonsense");
-    assert!(!in_ && said.contains("guichet pki token"), "{said}");
+    let mistyped = &bank.token("monitor", &[])[1..];
+    let (in_, said) = join("monitor", "sixth", mistyped);
+    assert!(!in_ && said.contains("guichet pki token") && !said.contains(&mistyped[..40]), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_who_ask_to_join_hold_up_nobody() {
+    let bank = Bank::start("24h");
+    let root = std::fs::read_to_string(bank.folder().join("ca.pem")).unwrap();
+    let tls = pki::pinned_config(pki::fingerprint_of(&root).unwrap(), &Clock::system()).unwrap();
+    let directory = Directory::default();
+    directory.set("authority", chassis::reach_as("authority", &bank.authority(), tls).unwrap());
+    let key = pki::PrivateKey::generate(pki::Algorithm::P256).unwrap();
+    let asked = || contracts::authority::Join {
+        token: "0".repeat(64),
+        service: "monitor".into(),
+        own: pki::SigningRequest::bare(&key).unwrap(),
+        https: None,
+    };
+    // As if another command were at work there.
+    let lock = std::fs::File::options().write(true).open(format!("{}/lock", bank.pki())).unwrap();
+    lock.lock().unwrap();
+    let strangers: Vec<_> = (0..20)
+        .map(|_| {
+            let (caller, asked) = (directory.caller().within(std::time::Duration::from_secs(20)), asked());
+            tokio::spawn(async move { caller.call(asked).await.err().unwrap().status().as_u16() })
+        })
+        .collect();
+    for _ in 0..3 {
+        directory.caller().at("authority").call(chassis::Ready {}).await.unwrap();
+    }
+    drop(lock);
+    let mut answers = Vec::new();
+    for stranger in strangers {
+        answers.push(stranger.await.unwrap());
+    }
+    let of = |status: u16| answers.iter().filter(|answer| **answer == status).count();
+    assert!(of(503) >= 10 && of(403) >= 1 && of(503) + of(403) == answers.len(), "{answers:?}");
 }
 
 /// Starts a process that has to join, and waits until it has, or gave up; then stops it. What it said.

@@ -25,6 +25,7 @@ const TOOLS: &[Tool] = &[
     Tool { programs: &["ip"], package: "iproute2" },
     Tool { programs: &["sslscan"], package: "sslscan" },
     Tool { programs: &["nft"], package: "nftables" },
+    Tool { programs: &["faketime"], package: "faketime" },
     Tool { programs: &["unshare"], package: "util-linux" },
     Tool { programs: &["systemd-analyze"], package: "systemd" },
     Tool { programs: &["buildah"], package: "buildah" },

@@ -41,6 +41,8 @@ const ANSWERING: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(250);
 /// How TLS says that it does not believe a server.
 const NOT_BELIEVED: &str = "invalid peer certificate";
+/// How TLS says that the clocks of both sides disagree, or that somebody slept for long.
+const OUT_OF_TIME: [&str; 2] = ["certificate expired", "certificate not valid yet"];
 /// Longest wait before a renewal that failed is tried again.
 const LONGEST: Duration = Duration::from_mins(1);
 
@@ -234,6 +236,16 @@ pub(crate) async fn join(place: &Place, token: &Token, clock: &Clock, chance: &C
                 files::write(&place.folder.join(USED), &format!("{}\n", token.digest()), Readers::Everyone)?;
                 tracing::info!(name = place.name, authority = token.authority(), "joined");
                 return Ok(());
+            }
+            Err(problem)
+                if problem.cause().is_some_and(|cause| OUT_OF_TIME.iter().any(|word| cause.contains(word))) =>
+            {
+                return Err(Failure::Settings(format!(
+                    "here it is {}, and by that the certificate of the authority at {} is not valid: set the clock of this \
+                     machine, or of that, right and join again. The token was told to nobody",
+                    clock.now(),
+                    token.authority(),
+                )));
             }
             Err(problem) if problem.cause().is_some_and(|cause| cause.contains(NOT_BELIEVED)) => {
                 return Err(Failure::Settings(format!(

@@ -4,7 +4,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use aaa::Directory;
 use contracts::authority::GetLists;
@@ -205,6 +205,26 @@ fn a_token_lets_in_one_process_once_for_its_service() {
     let mistyped = &bank.token("monitor", &[])[1..];
     let (in_, said) = join("monitor", "sixth", mistyped);
     assert!(!in_ && said.contains("guichet pki token") && !said.contains(&mistyped[..40]), "{said}");
+}
+
+#[test]
+fn under_a_wrong_clock_nothing_is_joined_and_the_token_is_not_lost() {
+    let bank = Bank::start("24h");
+    let home = tempfile::tempdir().unwrap();
+    let token = bank.token("monitor", &[]);
+    for moved in ["+2d", "-2d"] {
+        let mut command = Command::new("faketime");
+        command.args(["--exclude-monotonic", "-f", moved, env!("CARGO_BIN_EXE_guichet"), "serve", "monitor"]);
+        command.args(["--join", &token, "--listen", "127.0.0.1:0", "--data-dir"]).arg(home.path().join("monitor"));
+        for peer in ["identity", "bank", "journal"] {
+            command.arg("--peer").arg(format!("{peer}=https://localhost:1"));
+        }
+        let said = command.output().unwrap();
+        let words = String::from_utf8(said.stderr).unwrap();
+        assert!(!said.status.success() && words.contains("set the clock of this machine"), "{moved}: {words}");
+    }
+    let (in_, said) = joined(&home.path().join("monitor"), "monitor", &token);
+    assert!(in_, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use crate::repo::{Kind, Member, Repo};
 /// The floors, from the ground up. A new crate gets its line here and its row in ARCHITECTURE.md.
 const FLOORS: &[(u8, &[&str])] = &[
     (1, &["vocabulary", "aaa-derive"]),
-    (2, &["aaa", "pki", "store"]),
+    (2, &["aaa", "pki", "store", "tlog"]),
     (3, &["contracts", "bus", "ledger"]),
     (4, &["chassis"]),
     (5, &["identity", "bank", "journal", "monitor", "web"]),

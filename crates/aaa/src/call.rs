@@ -55,6 +55,8 @@ pub struct Context {
     pub client: Option<String>,
     /// How the caller proved who they are.
     pub scheme: Option<Scheme>,
+    /// The serial number of the certificate that the caller showed, in hexadecimal digits.
+    pub certificate: Option<String>,
     /// As they came: most calls never read them.
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) agent: Option<HeaderValue>,

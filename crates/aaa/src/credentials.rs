@@ -100,11 +100,13 @@ impl From<Verifier> for Tokens {
     }
 }
 
-/// The name in a client certificate that the listener has checked: put among a request's extensions by it alone.
+/// Of a client certificate that the listener has checked: put among a request's extensions by it alone.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
     /// The subject's name.
     pub name: String,
+    /// The serial number, in hexadecimal digits.
+    pub serial: String,
 }
 
 /// Which credentials a service accepts. Clones share state.

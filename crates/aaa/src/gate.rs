@@ -12,7 +12,7 @@ use vocabulary::{Chance, Clock};
 use crate::audit::Audit;
 use crate::call::Context;
 use crate::caller::OnBehalf;
-use crate::credentials::{Credentials, Scheme};
+use crate::credentials::{ClientCertificate, Credentials, Scheme};
 use crate::problem::Problem;
 use crate::throttle::Throttle;
 
@@ -105,6 +105,7 @@ impl Gate {
             idempotency: None,
             client: self.client(parts),
             scheme: None,
+            certificate: parts.extensions.get::<ClientCertificate>().map(|it| it.serial.clone()),
             authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
             agent: parts.headers.get(header::USER_AGENT).cloned(),
         }

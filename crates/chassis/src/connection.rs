@@ -108,7 +108,7 @@ async fn shake(
 /// Who is at the other end.
 struct Peer {
     address: SocketAddr,
-    /// The name in the certificate that the handshake has checked, where one was asked for.
+    /// Of the certificate that the handshake has checked, where one was asked for.
     certificate: Option<ClientCertificate>,
     admission: Option<Admission>,
 }
@@ -124,7 +124,11 @@ impl Peer {
             chain: chain.iter().cloned().map(CertificateDer::into_owned).collect(),
             life: peer.as_ref().map(|peer| peer.life),
         });
-        Self { address, certificate: peer.map(|peer| ClientCertificate { name: peer.name }), admission }
+        Self {
+            address,
+            certificate: peer.map(|pki::Peer { name, serial, .. }| ClientCertificate { name, serial }),
+            admission,
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub fn behind_door(router: Router, rules: Rules) -> Router {
 
 fn enter(request: &mut Request, rules: Rules) -> Result<(), Problem> {
     let behalf = request.headers_mut().remove(ON_BEHALF_OF);
-    let name = request.extensions().get().map(|ClientCertificate { name }| name.clone());
+    let name = request.extensions().get().map(|ClientCertificate { name, .. }| name.clone());
     let admitted = (rules.admits)(name.as_deref(), rules.service, request.uri().path());
     let Some(name) = name else {
         let shown = "Show a certificate of this bank: services call each other with one.";

@@ -176,12 +176,12 @@ async fn join(authority: Authority, call: Call<Join, Authority>) -> Result<Certi
 }
 
 async fn renew(authority: Authority, call: Call<Renew, Authority>) -> Result<Certificates, Problem> {
-    let service = call.by().login.clone();
+    let (service, serial) = (call.by().login.clone(), call.context.certificate.clone().unwrap_or_default());
     let Renew { own, https } = call.request;
     let wish = wish(&own, https.as_deref())?;
     authority
         .at_work(move |folder, clock, chance| {
-            let grant = folder.renew_member(&service, &wish, clock, chance)?;
+            let grant = folder.renew_member(&service, &serial, &wish, clock, chance)?;
             certificates(folder, grant)
         })
         .await

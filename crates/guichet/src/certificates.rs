@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use pki::files::{self, Readers};
 use pki::{
-    Bounds, Check, Folder, Identity, Member, Passphrase, PkiError, Plan, PrivateKey, Profile, Shown, SigningRequest,
+    Bounds, Check, Folder, Identity, Member, Passphrase, PkiError, Plan, PrivateKey, Profile, Said, Shown,
+    SigningRequest,
 };
 use serde::Serialize;
 use vocabulary::{Chance, Clock};
@@ -222,13 +223,10 @@ fn verify(arguments: &Verify, clock: &Clock) -> Result<(), Failure> {
 }
 
 fn token(arguments: Token, clock: &Clock, chance: &Chance) -> Result<(), Failure> {
-    let member = Member {
-        names: arguments.san,
-        https: arguments.https,
-        life_seconds: arguments.life.as_secs(),
-        ..Member::new(arguments.service)
-    };
+    let some = |names: Vec<String>| (!names.is_empty()).then_some(names);
+    let said = Said { names: some(arguments.san), https: some(arguments.https), life: arguments.life };
     let mut folder = Folder::open(&arguments.home.dir)?;
+    let member = folder.member(&arguments.service, said);
     let token = folder.invite(&member, &arguments.authority, arguments.ttl, clock, chance)?;
     // Alone on its line, for pipes and files; what else is to be said goes elsewhere.
     say(&format!("{}\n", token.expose().as_str()))?;
@@ -238,7 +236,24 @@ fn token(arguments: Token, clock: &Clock, chance: &Chance) -> Result<(), Failure
         clock.now().plus(arguments.ttl),
         member.name
     ));
+    remark(&registered(&member));
     Ok(())
+}
+
+/// What certificates of a member will say, of all its instances: what was not said now is as it was said before.
+fn registered(member: &Member) -> String {
+    let names: Vec<&str> = std::iter::once(&member.name).chain(&member.names).map(String::as_str).collect();
+    let browsers = match member.https.as_slice() {
+        [] => String::new(),
+        https => format!(", one for browsers names {}", https.join(", ")),
+    };
+    format!(
+        "Its certificates name {}{browsers}, and live {} seconds. --san, --https and --life change that, for each instance of \
+         {} from its next certificate on",
+        names.join(", "),
+        member.life_seconds,
+        member.name
+    )
 }
 
 fn revoke(arguments: &Revoke, clock: &Clock, chance: &Chance) -> Result<(), Failure> {

@@ -471,6 +471,10 @@ impl Freshening {
     }
 
     async fn read(&self) -> Result<(), Failure> {
+        if let Some(token) = self.new_token()? {
+            // Somebody put it there while this process runs: its certificate may have been taken back.
+            join(&self.place, &token, &self.clock, &self.chance).await?;
+        }
         if let Some(caller) = &self.caller {
             match caller.call(GetLists {}).await {
                 Ok(fetched) => self.take_lists(&fetched.lists)?,
@@ -483,6 +487,12 @@ impl Freshening {
             self.changed.notify_one();
         }
         Ok(())
+    }
+
+    /// What lies in the file of the invitation, if nobody joined with it yet.
+    fn new_token(&self) -> Result<Option<Token>, Failure> {
+        let Some(file @ Invitation::File(_)) = &self.invitation else { return Ok(None) };
+        Ok(file.token()?.filter(|token| is_new(&self.place, token)))
     }
 
     /// Keeps lists that are good and new.

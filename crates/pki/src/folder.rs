@@ -19,12 +19,12 @@ use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use vocabulary::{Chance, Clock, Timestamp};
+use vocabulary::{Chance, Clock};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::authority::DAY;
 use crate::files::{self, Readers};
-use crate::index::{Index, RevokedIntermediate};
+use crate::index::{self, Index, RevokedIntermediate};
 use crate::lists::{self, Head};
 use crate::{
     Authority, Bounds, Deed, Entry, Issued, Life, Passphrase, PkiError, PrivateKey, Reason, Request, Revoked, Root,
@@ -43,6 +43,19 @@ pub struct Folder {
     dir: PathBuf,
     pub(crate) index: Index,
     _lock: File,
+}
+
+/// For whom a certificate is signed; by hand, for nobody.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Whose {
+    member: Option<String>,
+    line: Option<String>,
+}
+
+impl Whose {
+    pub(crate) fn member(name: &str, line: Option<String>) -> Self {
+        Self { member: Some(name.to_owned()), line }
+    }
 }
 
 /// How an authority begins.
@@ -91,10 +104,10 @@ impl Folder {
         files::write(&in_dir("intermediate-key.pem"), &plan.intermediate_key.pem(), Readers::Owner)?;
         files::write(&in_dir("intermediate.pem"), &between, Readers::Everyone)?;
         let mut index = Index::new(LIFE_OF_LIST);
-        index.write(&in_dir("index.json"), clock.now())?;
+        index.write(&in_dir("index.json"), index::MOST_BYTES, clock.now())?;
         files::write(&in_dir("root.pem"), root.certificate_pem(), Readers::Everyone)?;
         let mut made = Self { dir: dir.into(), index, _lock: lock };
-        made.list_of_root(&root, clock.now())?;
+        made.list_of_root(&root, clock)?;
         made.list(None, clock)?;
         Ok(made)
     }
@@ -154,8 +167,8 @@ impl Folder {
         chance: &Chance,
     ) -> Result<String, PkiError> {
         let signed = self.authority(clock)?.sign(asked, request, clock, chance)?;
-        self.remember(&signed, request, clock, chance)?;
-        self.write_index(clock)?;
+        self.remember(&signed, request, Whose::default(), clock, chance)?;
+        self.write_index_with_more(clock)?;
         Ok(signed)
     }
 
@@ -180,9 +193,10 @@ impl Folder {
             ));
         }
         let request = entry.request();
+        let whose = Whose { member: entry.member.clone(), line: entry.line.clone() };
         let issued = self.authority(clock)?.issue_for(&key.another()?, &request, clock, chance)?;
-        self.remember(&issued.cert_pem, &request, clock, chance)?;
-        self.write_index(clock)?;
+        self.remember(&issued.cert_pem, &request, whose, clock, chance)?;
+        self.write_index_with_more(clock)?;
         Ok(issued)
     }
 
@@ -260,7 +274,7 @@ impl Folder {
         let now = clock.now();
         self.index.list_made = None;
         // The number first: one that was handed out is never used again.
-        self.index.write(&self.dir.join("index.json"), now)?;
+        self.write_index(clock)?;
         let mut text = String::new();
         let life = Duration::from_secs(self.index.list_life_seconds);
         let head = Head { number: self.index.list_number, made: now, life };
@@ -272,7 +286,7 @@ impl Folder {
         files::write(&self.dir.join("crl.pem"), &text, Readers::Everyone)?;
         // Last: whoever is cut off before makes the list again.
         self.index.list_made = Some(now);
-        self.index.write(&self.dir.join("index.json"), now)?;
+        self.write_index(clock)?;
         Ok(text)
     }
 
@@ -315,7 +329,7 @@ impl Folder {
             files::write(&self.dir.join(format!("former-{short}-key.pem")), &key, Readers::Owner)?;
             files::write(&self.dir.join(format!("former-{short}.pem")), &cert, Readers::Everyone)?;
         }
-        self.list_of_root(&root, now)?;
+        self.list_of_root(&root, clock)?;
         files::write(&self.dir.join("intermediate-key.pem"), &new.pem(), Readers::Owner)?;
         files::write(&self.dir.join("intermediate.pem"), &signed, Readers::Everyone)?;
         self.list(None, clock)?;
@@ -324,11 +338,11 @@ impl Folder {
 
     /// The root's own list, of intermediates. It is made whenever the root's key is at hand, and good until long after
     /// the intermediate is due.
-    fn list_of_root(&mut self, root: &Root, now: Timestamp) -> Result<(), PkiError> {
+    fn list_of_root(&mut self, root: &Root, clock: &Clock) -> Result<(), PkiError> {
         self.index.root_list_number = self.index.root_list_number.saturating_add(1);
-        self.index.write(&self.dir.join("index.json"), now)?;
+        self.write_index(clock)?;
         let named = self.index.revoked_intermediates.iter().map(|one| (one.serial.as_str(), one.revoked));
-        let text = root.list(self.index.root_list_number, now, named)?;
+        let text = root.list(self.index.root_list_number, clock.now(), named)?;
         files::write(&self.dir.join("root-crl.pem"), &text, Readers::Everyone)
     }
 
@@ -353,13 +367,14 @@ impl Folder {
         &mut self,
         cert_pem: &str,
         request: &Request,
+        whose: Whose,
         clock: &Clock,
         chance: &Chance,
     ) -> Result<(), PkiError> {
         let (_, der) = serial_of(cert_pem)?;
         let (_, cert) = X509Certificate::from_der(&der)
             .map_err(|_| PkiError::Refused("the certificate cannot be decoded".into()))?;
-        let entry = entry(&cert, Some(request));
+        let entry = Entry { member: whose.member, line: whose.line, ..entry(&cert, Some(request)) };
         let (name, serial) = (entry.common_name.clone(), entry.serial.clone());
         let detail = format!("{} until {}", entry.names.join(", "), entry.until);
         self.index.issued.push(entry);
@@ -368,7 +383,22 @@ impl Folder {
     }
 
     pub(crate) fn write_index(&mut self, clock: &Clock) -> Result<(), PkiError> {
-        self.index.write(&self.dir.join("index.json"), clock.now())
+        self.write_index_up_to(index::MOST_BYTES, clock)
+    }
+
+    /// The same where something was added that can be done without.
+    pub(crate) fn write_index_with_more(&mut self, clock: &Clock) -> Result<(), PkiError> {
+        self.write_index_up_to(index::MOST_BYTES_TO_SIGN, clock)
+    }
+
+    fn write_index_up_to(&mut self, most: usize, clock: &Clock) -> Result<(), PkiError> {
+        let path = self.dir.join("index.json");
+        self.index.write(&path, most, clock.now()).inspect_err(|_| {
+            // What could not be written was not done.
+            if let Ok(Some(written)) = Index::read(&path) {
+                self.index = written;
+            }
+        })
     }
 
     fn must_read(&self, name: &str, readers: Readers) -> Result<String, PkiError> {
@@ -422,11 +452,13 @@ fn entry(cert: &X509Certificate<'_>, request: Option<&Request>) -> Entry {
         life_seconds: request.map_or_else(|| life.until.since(life.from), |request| request.life).as_secs(),
         from: life.from,
         until: life.until,
+        member: None,
+        line: None,
         revoked: None,
     }
 }
 
-fn serial_of(cert_pem: &str) -> Result<(String, CertificateDer<'static>), PkiError> {
+pub(crate) fn serial_of(cert_pem: &str) -> Result<(String, CertificateDer<'static>), PkiError> {
     let wrong = |_| PkiError::Refused("there is no certificate in it".into());
     let der = CertificateDer::from_pem_slice(cert_pem.as_bytes()).map_err(wrong)?;
     let serial = X509Certificate::from_der(&der).map(|(_, cert)| digits(cert.raw_serial()));

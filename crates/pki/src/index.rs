@@ -4,18 +4,21 @@
 //! serial number. Must not know: keys.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
 
 use crate::files::{self, Readers};
-use crate::joining::{Event, Member, Ticket};
-use crate::{PkiError, Request, Usage};
+use crate::joining::Ticket;
+use crate::{Event, Member, PkiError, Request, Usage};
 
-/// About 60,000 certificates.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
-/// Ended certificates are forgotten after this.
-const KEPT: std::time::Duration = std::time::Duration::from_hours(24 * 90);
+/// Longest file that is read, so none longer is ever written.
+pub(crate) const MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Longest file with something new in it, some 25,000 certificates. The rest is for taking them all back.
+pub(crate) const MOST_BYTES_TO_SIGN: usize = MOST_BYTES / 2;
+/// How long after its end a certificate is remembered, to be renewed by hand: for two of its lives, between these.
+const KEPT: (Duration, Duration) = (Duration::from_hours(1), Duration::from_hours(24 * 90));
 
 /// Why a certificate was taken back, as revocation lists know it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +66,12 @@ pub struct Entry {
     pub from: Timestamp,
     /// When it ends.
     pub until: Timestamp,
+    /// For which member it was signed; nothing where it was signed by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// The serial number of the certificate with which the process joined that renewed itself until it had this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
     /// Whether it was taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked: Option<Revoked>,
@@ -75,8 +84,25 @@ impl Entry {
             names: self.names.clone(),
             common_name: self.common_name.clone(),
             usage: self.usage,
-            life: std::time::Duration::from_secs(self.life_seconds),
+            life: Duration::from_secs(self.life_seconds),
         }
+    }
+
+    /// Whether it was signed for this member; older entries say it by the common name alone.
+    pub(crate) fn is_of(&self, member: &str) -> bool {
+        self.member.as_ref().unwrap_or(&self.common_name) == member
+    }
+
+    /// By what those belong together that one process has had, each renewed by the one before.
+    pub(crate) fn line(&self) -> &str {
+        self.line.as_ref().unwrap_or(&self.serial)
+    }
+
+    /// How long after its end it is remembered. What was taken back stays at least until every list has ended that was
+    /// made before.
+    fn kept(&self, life_of_list: Duration) -> Duration {
+        let own = Duration::from_secs(self.life_seconds.saturating_mul(2)).clamp(KEPT.0, KEPT.1);
+        if self.revoked.is_some() { own.max(life_of_list) } else { own }
     }
 }
 
@@ -119,7 +145,7 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    pub(crate) fn new(list_life: std::time::Duration) -> Self {
+    pub(crate) fn new(list_life: Duration) -> Self {
         Self {
             version: 1,
             list_number: 0,
@@ -136,7 +162,7 @@ impl Index {
     }
 
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, PkiError> {
-        let Some(text) = files::read_up_to(path, Readers::Everyone, MOST_BYTES)? else { return Ok(None) };
+        let Some(text) = files::read_up_to(path, Readers::Everyone, MOST_BYTES as u64)? else { return Ok(None) };
         let damaged = |why: String| PkiError::Damaged {
             path: path.into(),
             why,
@@ -149,10 +175,21 @@ impl Index {
         }
     }
 
-    pub(crate) fn write(&mut self, path: &Path, now: Timestamp) -> Result<(), PkiError> {
-        self.issued.retain(|entry| now.since(entry.until) <= KEPT);
+    /// Refused, and the file left as it is, where it would have more than `most` bytes.
+    pub(crate) fn write(&mut self, path: &Path, most: usize, now: Timestamp) -> Result<(), PkiError> {
+        let life_of_list = Duration::from_secs(self.list_life_seconds);
+        self.issued.retain(|entry| now.since(entry.until) <= entry.kept(life_of_list));
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| PkiError::Crypto { action: "write the index", why: error.to_string() })?;
+        if text.len() > most {
+            return Err(PkiError::Refused(format!(
+                "{} would have more than {} MiB: {} certificates live or ended lately, and are remembered to be taken back. \
+                 Certificates are forgotten two lives after their end: wait for that, and sign fewer, with longer lives",
+                path.display(),
+                most >> 20,
+                self.issued.len()
+            )));
+        }
         files::write(path, &text, Readers::Everyone)
     }
 

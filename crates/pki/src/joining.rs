@@ -10,63 +10,24 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use vocabulary::{Chance, Clock, EventId, Timestamp};
+use vocabulary::{Chance, Clock, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::authority::{DAY, check_names, subject};
-use crate::{Algorithm, Folder, Issued, PkiError, PrivateKey, Reason, Request, SigningRequest, Usage};
+use crate::authority::DAY;
+use crate::folder::{Whose, serial_of};
+use crate::{Algorithm, Deed, Folder, Issued, Member, PkiError, PrivateKey, Reason, SigningRequest};
 
 /// Longest that a token may wait to be used.
 const LONGEST_WAIT: Duration = DAY.saturating_mul(7);
-/// Shortest and longest life of a member's certificate.
-const LIVES: (Duration, Duration) = (Duration::from_secs(20), DAY.saturating_mul(90));
 /// Used and ended tokens are remembered for so long, to say why they are refused.
 const REMEMBERED: Duration = DAY.saturating_mul(7);
-/// Tokens that wait, and events that nobody fetches: of more, the oldest are forgotten.
+/// Tokens that are remembered: of more, the oldest are forgotten.
 const MOST: usize = 10_000;
-
-/// A service that gets its certificates over the network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Member {
-    /// Its name: the common name of its certificate, and one at which it is called.
-    pub name: String,
-    /// Further DNS names and addresses in its certificate.
-    #[serde(default)]
-    pub names: Vec<String>,
-    /// The names of a second certificate, for browsers; none, no such certificate.
-    #[serde(default)]
-    pub https: Vec<String>,
-    /// How long its certificates live, in seconds.
-    pub life_seconds: u64,
-    /// When it was sent away: from then on it gets nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dismissed: Option<Timestamp>,
-}
-
-impl Member {
-    /// A service whose certificates live a day, under its own name alone.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), names: Vec::new(), https: Vec::new(), life_seconds: DAY.as_secs(), dismissed: None }
-    }
-
-    fn check(&self) -> Result<(), PkiError> {
-        subject(&self.name)?;
-        check_names(&self.own().names)?;
-        check_names(&self.https)?;
-        let life = Duration::from_secs(self.life_seconds);
-        if life < LIVES.0 || life > LIVES.1 {
-            return Err(PkiError::Refused("a service's certificate lives 20 seconds to 90 days".into()));
-        }
-        Ok(())
-    }
-
-    fn own(&self) -> Request {
-        let names = std::iter::once(&self.name).chain(&self.names).cloned().collect();
-        let life = Duration::from_secs(self.life_seconds);
-        Request { names, common_name: self.name.clone(), usage: Usage::Both, life }
-    }
-}
+/// A process may have so many living certificates, because answers get lost; with more, it waits a tenth of a life between
+/// one and the next.
+const BURST: usize = 8;
+/// The authority's own certificates that are remembered.
+const OWN: usize = 8;
 
 /// A token as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
@@ -78,44 +39,18 @@ pub(crate) struct Ticket {
     until: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     used: Option<Timestamp>,
+    /// Why it was refused so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<Flaw>,
 }
 
-/// Something that the authority did or refused, for the journal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Event {
-    /// 1, 2, 3…
-    pub seq: i64,
-    /// Identifies it.
-    pub id: EventId,
-    /// When.
-    pub at: Timestamp,
-    /// What.
-    pub deed: Deed,
-    /// The common name it is about.
-    pub name: String,
-    /// The serial number of the certificate, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub serial: Option<String>,
-    /// Why, or for what names.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub detail: String,
-}
-
-/// See [`Event`].
+/// Why a token that is known is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deed {
-    /// A token was made.
-    Invited,
-    /// A certificate was signed.
-    Issued,
-    /// A certificate was taken back.
-    Revoked,
-    /// A service was sent away.
-    Dismissed,
-    /// A token was refused that is known: used before, late, or for another service.
-    Refused,
+enum Flaw {
+    Used,
+    Late,
+    Foreign,
 }
 
 /// What whoever joins needs: the secret, the root's fingerprint, and where the authority answers.
@@ -233,12 +168,17 @@ impl Folder {
         self.index.tickets.retain(|one| now.since(one.until) <= REMEMBERED);
         let too_many = self.index.tickets.len().saturating_sub(MOST);
         self.index.tickets.drain(..too_many);
-        let ticket =
-            Ticket { digest: digest(token.secret()), service: member.name.clone(), until: now.plus(wait), used: None };
+        let ticket = Ticket {
+            digest: digest(token.secret()),
+            service: member.name.clone(),
+            until: now.plus(wait),
+            used: None,
+            refused: Vec::new(),
+        };
         self.index.tickets.push(ticket);
         let detail = format!("until {}", now.plus(wait));
         self.record(Deed::Invited, &member.name, None, detail, clock, chance);
-        self.write_index(clock)?;
+        self.write_index_with_more(clock)?;
         Ok(token)
     }
 
@@ -252,49 +192,83 @@ impl Folder {
         chance: &Chance,
     ) -> Result<Grant, PkiError> {
         let (digest, now) = (digest(secret), clock.now());
-        let Some(ticket) = self.index.tickets.iter().find(|one| one.digest == digest) else {
+        let Some(ticket) = self.index.tickets.iter_mut().find(|one| one.digest == digest) else {
             return Err(PkiError::Refused(
                 "this token is not known here: it is of another authority, or mistyped".into(),
             ));
         };
         let refusal = if let Some(used) = ticket.used {
-            Some(format!(
+            let why = format!(
                 "this token was used on {used}. If that was not you, somebody else may have joined as {}: send that away with \
                  `guichet pki revoke --service {}`. Otherwise ask for a new token",
                 ticket.service, ticket.service
-            ))
+            );
+            Some((Flaw::Used, why))
         } else if now > ticket.until {
-            Some(format!("this token was good until {}: ask for a new one", ticket.until))
+            Some((Flaw::Late, format!("this token was good until {}: ask for a new one", ticket.until)))
         } else if ticket.service != service {
-            Some(format!("this token is for {}, not for {}", ticket.service, named(service)))
+            Some((Flaw::Foreign, format!("this token is for {}, not for {}", ticket.service, named(service))))
         } else {
             None
         };
-        if let Some(why) = refusal {
-            let about = ticket.service.clone();
-            self.record(Deed::Refused, &about, None, why.clone(), clock, chance);
-            self.write_index(clock)?;
+        if let Some((flaw, why)) = refusal {
+            if !ticket.refused.contains(&flaw) {
+                ticket.refused.push(flaw);
+                let about = ticket.service.clone();
+                self.record(Deed::Refused, &about, None, why.clone(), clock, chance);
+                self.write_index(clock)?;
+            }
             return Err(PkiError::Refused(why));
         }
-        let grant = self.grant(service, wish, clock, chance)?;
+        let grant = self.grant(service, None, wish, clock, chance)?;
         for ticket in self.index.tickets.iter_mut().filter(|one| one.digest == digest) {
             ticket.used = Some(now);
         }
-        self.write_index(clock)?;
+        self.write_index_with_more(clock)?;
         Ok(grant)
     }
 
-    /// Signs for a member that proved by its present certificate who it is.
+    /// Signs for a member that proved by its present certificate, of this serial number, who it is. What was taken back
+    /// renews nothing, whatever whoever asked for the proof knew of it.
     pub fn renew_member(
         &mut self,
         service: &str,
+        serial: &str,
         wish: &Wish,
         clock: &Clock,
         chance: &Chance,
     ) -> Result<Grant, PkiError> {
-        let grant = self.grant(service, wish, clock, chance)?;
-        self.write_index(clock)?;
+        let refused = |why: String| PkiError::Refused(format!("{} gets no new certificate: {why}", named(service)));
+        let again = "Join anew, with a token that `guichet pki token` makes";
+        let Some(present) = self.index.find(serial).filter(|one| one.is_of(service)) else {
+            return Err(refused(format!(
+                "none of its own with the serial number {} stands in the index. {again}",
+                named(serial)
+            )));
+        };
+        if let Some(revoked) = present.revoked {
+            return Err(refused(format!("the present one was revoked on {}. {again}", revoked.at)));
+        }
+        let line = present.line().to_owned();
+        self.in_no_hurry(&line, clock).map_err(refused)?;
+        let grant = self.grant(service, Some(line), wish, clock, chance)?;
+        self.write_index_with_more(clock)?;
         Ok(grant)
+    }
+
+    /// Whether the process with this line of certificates may have another one already.
+    fn in_no_hurry(&self, line: &str, clock: &Clock) -> Result<(), String> {
+        let now = clock.now();
+        let of_line = |one: &&crate::Entry| one.line() == line && one.usage.calls() && one.until > now;
+        let living = self.index.issued.iter().filter(of_line);
+        let next = living.clone().map(|one| one.from.plus(Duration::from_secs(one.life_seconds / 10))).max();
+        match next {
+            Some(next) if living.count() >= BURST && now < next => Err(format!(
+                "it has {BURST} that live, and the newest is not a tenth of its life old. See why it asks again and again; the \
+                 next is signed from {next} on"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Sends a member away: it gets no certificate any more, and those that it has are taken back.
@@ -314,7 +288,7 @@ impl Folder {
         };
         member.dismissed = Some(now);
         self.index.tickets.retain(|one| one.service != service);
-        let living = |one: &&crate::Entry| one.common_name == service && one.revoked.is_none() && one.until > now;
+        let living = |one: &&crate::Entry| one.is_of(service) && one.revoked.is_none() && one.until > now;
         let serials: Vec<String> = self.index.issued.iter().filter(living).map(|one| one.serial.clone()).collect();
         self.record(Deed::Dismissed, service, None, String::new(), clock, chance);
         for serial in &serials {
@@ -326,33 +300,36 @@ impl Folder {
 
     /// A certificate for the authority's own process, named `name`, with the root at the end of its chain: whoever joins
     /// has not got the root yet, only its fingerprint.
+    ///
+    /// Its key ends with the process, so only the newest few are remembered: a process that is started again and again
+    /// must not fill the index.
     pub fn own(&mut self, name: &str, clock: &Clock, chance: &Chance) -> Result<Issued, PkiError> {
         let request = Member::new(name).own();
         let key = PrivateKey::generate(Algorithm::P256)?;
         let mut issued = self.authority(clock)?.issue_for(&key, &request, clock, chance)?;
-        self.remember(&issued.cert_pem, &request, clock, chance)?;
-        self.write_index(clock)?;
+        let is_own =
+            |one: &crate::Entry| one.line.is_none() && one.member.as_deref() == Some(name) && one.revoked.is_none();
+        let mut many = self.index.issued.iter().filter(|one| is_own(one)).count();
+        self.index.issued.retain(|one| {
+            let kept = !is_own(one) || many < OWN;
+            many = many.saturating_sub(usize::from(is_own(one)));
+            kept
+        });
+        self.remember(&issued.cert_pem, &request, Whose::member(name, None), clock, chance)?;
+        self.write_index_with_more(clock)?;
         issued.cert_pem += &self.root_pem()?;
         Ok(issued)
     }
 
-    /// The members, those who were sent away among them.
-    pub fn members(&self) -> &[Member] {
-        &self.index.members
-    }
-
-    /// The oldest events that were not told yet, at most so many.
-    pub fn untold(&self, most: usize) -> &[Event] {
-        self.index.events.get(..most.min(self.index.events.len())).unwrap_or_default()
-    }
-
-    /// Everything up to this number was told, and is forgotten here.
-    pub fn told(&mut self, up_to: i64, clock: &Clock) -> Result<(), PkiError> {
-        self.index.events.retain(|event| event.seq > up_to);
-        self.write_index(clock)
-    }
-
-    fn grant(&mut self, service: &str, wish: &Wish, clock: &Clock, chance: &Chance) -> Result<Grant, PkiError> {
+    /// Signs for a member, in the line of certificates that it has, or a new one.
+    fn grant(
+        &mut self,
+        service: &str,
+        line: Option<String>,
+        wish: &Wish,
+        clock: &Clock,
+        chance: &Chance,
+    ) -> Result<Grant, PkiError> {
         let member = self.index.members.iter().find(|one| one.name == service).cloned();
         let member = member.filter(|one| one.dismissed.is_none()).ok_or_else(|| {
             PkiError::Refused(format!(
@@ -372,43 +349,20 @@ impl Folder {
                 )));
             }
             Some(asked) => {
-                let request = Request::https(member.https.clone());
+                let request = member.browsers();
                 Some((authority.sign(asked, &request, clock, chance)?, request))
             }
         };
-        self.remember(&own, &member.own(), clock, chance)?;
+        let line = match line {
+            Some(line) => line,
+            None => serial_of(&own)?.0,
+        };
+        let whose = Whose::member(service, Some(line));
+        self.remember(&own, &member.own(), whose.clone(), clock, chance)?;
         if let Some((signed, request)) = &https {
-            self.remember(signed, request, clock, chance)?;
+            self.remember(signed, request, whose, clock, chance)?;
         }
         Ok(Grant { own, https: https.map(|(signed, _)| signed) })
-    }
-
-    /// Notes an event, where somebody will fetch it: an authority without members has no journal.
-    pub(crate) fn record(
-        &mut self,
-        deed: Deed,
-        name: &str,
-        serial: Option<&str>,
-        detail: String,
-        clock: &Clock,
-        chance: &Chance,
-    ) {
-        if self.index.members.is_empty() {
-            return;
-        }
-        let (at, seq) = (clock.now(), self.index.last_event.saturating_add(1));
-        self.index.last_event = seq;
-        let too_many = self.index.events.len().saturating_sub(MOST);
-        self.index.events.drain(..too_many);
-        self.index.events.push(Event {
-            seq,
-            id: EventId::new(clock, chance),
-            at,
-            deed,
-            name: name.to_owned(),
-            serial: serial.map(ToOwned::to_owned),
-            detail,
-        });
     }
 }
 

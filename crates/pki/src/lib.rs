@@ -13,6 +13,7 @@
 
 mod authority;
 mod bounds;
+mod events;
 pub mod files;
 mod folder;
 mod identity;
@@ -22,6 +23,7 @@ mod keys;
 mod life;
 mod link;
 mod lists;
+mod members;
 mod names;
 mod negotiated;
 mod pinned;
@@ -34,14 +36,16 @@ mod verify;
 
 pub use authority::{Authority, Created, Issued, Profile, Request, Usage, fingerprint_of};
 pub use bounds::{Bound, Bounds};
+pub use events::{Deed, Event};
 pub use folder::{Folder, Plan};
 pub use identity::Identity;
 pub use index::{Entry, Reason, Revoked};
-pub use joining::{Deed, Event, Grant, Member, Token, Wish};
+pub use joining::{Grant, Token, Wish};
 pub use keys::{Algorithm, Passphrase, PrivateKey, Warning};
 pub use life::Life;
 pub use link::Link;
 pub use lists::revoked_in;
+pub use members::{Member, Said};
 pub use negotiated::{Negotiated, Peer};
 pub use pinned::pinned_config;
 pub use request::SigningRequest;

@@ -156,7 +156,7 @@ async fn arrives(world: &World, peer: &str, header: Option<(HeaderName, &str)>, 
         request.headers_mut().insert(header, value.parse().unwrap());
     }
     if let Some(name) = name {
-        request.extensions_mut().insert(ClientCertificate { name: name.into() });
+        request.extensions_mut().insert(ClientCertificate { name: name.into(), serial: "4f".into() });
     }
     let response = world.module.router.clone().oneshot(request).await.unwrap();
     let status = response.status().as_u16();

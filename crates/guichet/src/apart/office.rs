@@ -1,17 +1,18 @@
 //! The authority of a bank that stands apart on one machine, as its operator would keep it.
 //!
 //! Promises: services get their certificates by tokens and over the network, as on other machines; one whose certificate
-//! ended while this machine slept is invited again. The root's key lies in a folder of its own, encrypted, to be taken
-//! away.
+//! ended while this machine slept is invited again, one that was sent away is not. The root's key lies in a folder of its
+//! own, encrypted, to be taken away.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chassis::Shutdown;
 use contracts::peers;
 use pki::files::{self, Readers};
-use pki::{Algorithm, Bounds, Folder, Identity, Member, Passphrase, Plan, PrivateKey, Token};
+use pki::{Algorithm, Bounds, Folder, Identity, Member, Passphrase, Plan, PrivateKey, Said, Token};
 use vocabulary::{Chance, Clock};
 use zeroize::Zeroizing;
 
@@ -103,39 +104,76 @@ impl Office {
     /// Sees to it that a member has certificates that are good.
     pub(super) async fn admit(&self, name: &str) -> Result<Place, Failure> {
         let place = self.place(name);
-        if !links::are_good(&place, &self.root_pem, &self.clock) {
+        if !links::are_good(&place, &self.root_pem, &self.clock) || self.is_taken_back(&place)? {
             let token = Invitation::Token(self.invite(name)?);
             links::obtained(&place, Some(&token), &self.clock, &self.chance).await?;
+            // One that was put there before would be taken for a newer one.
+            match std::fs::remove_file(self.token_of(name)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Failure::file("remove the former token", &self.token_of(name), &error));
+                }
+                _ => {}
+            }
         }
         Ok(place)
     }
 
+    /// Whether the certificate at `place` was revoked, by what the authority knows.
+    fn is_taken_back(&self, place: &Place) -> Result<bool, Failure> {
+        let folder = Folder::open(&self.pki_dir())?;
+        let serial = Identity::open(&place.folder, &place.name)?.seen().map(|it| it.serial);
+        Ok(folder.issued().iter().any(|one| Some(&one.serial) == serial.as_ref() && one.revoked.is_some()))
+    }
+
     fn invite(&self, name: &str) -> Result<Token, Failure> {
-        let member = Member {
-            names: if name == NAME { postgres::names() } else { Vec::new() },
-            https: if name == peers::WEB { self.public.clone() } else { Vec::new() },
-            life_seconds: self.life.as_secs(),
-            ..Member::new(name)
+        let mut folder = Folder::open(&self.pki_dir())?;
+        self.refuse_dismissed(&folder, name)?;
+        let said = Said {
+            names: (name == NAME).then(postgres::names),
+            https: (name == peers::WEB).then(|| self.public.clone()),
+            life: Some(self.life),
         };
-        Ok(Folder::open(&self.pki_dir())?.invite(&member, &self.url, WAITS, &self.clock, &self.chance)?)
+        let member = folder.member(name, said);
+        Ok(folder.invite(&member, &self.url, WAITS, &self.clock, &self.chance)?)
+    }
+
+    /// Whoever was sent away by hand is invited again by hand, or not at all.
+    fn refuse_dismissed(&self, folder: &Folder, name: &str) -> Result<(), Failure> {
+        let dismissed = folder.members().iter().find(|one| one.name == name).and_then(|one| one.dismissed);
+        let Some(at) = dismissed else { return Ok(()) };
+        Err(Failure::Refused(format!(
+            "{name} was sent away on {at}, with `guichet pki revoke --service {name}`, and the bank does not work without it. To \
+             have it back: guichet pki token --service {name} --dir {} --authority {} > {}",
+            self.pki_dir().display(),
+            self.url,
+            self.token_of(name).display()
+        )))
     }
 
     /// Puts a token where a service finds it whose certificate has ended: this machine slept, or the authority was away.
     pub(super) fn invite_who_is_late(&self, shutdown: &Shutdown) {
-        let office = self.clone();
+        let (office, told) = (self.clone(), Arc::new(Mutex::new(BTreeMap::new())));
         rounds(LOOK, shutdown, move || {
-            let office = office.clone();
+            let (office, told) = (office.clone(), Arc::clone(&told));
             async move {
                 // Files, and the wait for the authority's folder.
-                let _ = tokio::task::spawn_blocking(move || office.invite_all_who_are_late()).await;
+                let _ = tokio::task::spawn_blocking(move || office.invite_all_who_are_late(&told)).await;
             }
         });
     }
 
-    fn invite_all_who_are_late(&self) {
+    /// Says what went wrong once, not at every look: `told` is what was said of whom.
+    fn invite_all_who_are_late(&self, told: &Mutex<BTreeMap<&'static str, String>>) {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         for name in STOPPING.map(crate::cli::ServiceName::name).into_iter().chain([NAME]) {
-            if let Err(failure) = self.invite_if_late(name) {
-                tracing::error!(%failure, name, "a service whose certificate has ended cannot be invited again");
+            let Err(failure) = self.invite_if_late(name) else {
+                told.remove(name);
+                continue;
+            };
+            let why = failure.to_string();
+            if told.get(name) != Some(&why) {
+                tracing::error!(why, name, "a service whose certificate has ended is not invited again");
+                told.insert(name, why);
             }
         }
     }

@@ -202,15 +202,15 @@ pub(crate) struct Token {
     /// Where the service reaches the authority
     #[arg(long, value_name = "URL", env = "GUICHET_AUTHORITY", default_value = "https://localhost:8450")]
     pub(crate) authority: String,
-    /// A further DNS name or address of the service, besides its own name. May be repeated
+    /// A further DNS name or address of the service, besides its own name. May be repeated [default: those it has]
     #[arg(long, value_name = "NAME")]
     pub(crate) san: Vec<String>,
-    /// A name that browsers use: it gets a second certificate for these (web). May be repeated
+    /// A name that browsers use: it gets a second certificate for these (web). May be repeated [default: those it has]
     #[arg(long, value_name = "NAME")]
     pub(crate) https: Vec<String>,
-    /// How long its certificates live: they are renewed at two thirds of it
-    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = life)]
-    pub(crate) life: Duration,
+    /// How long its certificates live: they are renewed at two thirds of it [default: as for those it has, or 24h]
+    #[arg(long, value_name = "TIME", value_parser = life)]
+    pub(crate) life: Option<Duration>,
 }
 
 #[derive(Args)]

@@ -183,6 +183,37 @@ async fn a_service_that_is_sent_away_is_out_on_standing_links_and_at_the_databas
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_was_sent_away_comes_back_by_hand_and_not_by_itself() {
+    let bank = Bank::start("20s");
+    let (pki, serial) = (bank.pki(), bank.serial("monitor"));
+    output(&["pki", "revoke", "--service", "monitor", "--dir", &pki]);
+    let remedy = format!("guichet pki token --service monitor --dir {pki}");
+    within_a_minute("the bank says who was sent away, once its certificate has ended", async || {
+        let log = bank.running.log();
+        log.lines().any(|line| line.contains("monitor was sent away on") && line.contains(&remedy))
+    })
+    .await;
+    let put = bank.folder().join("monitor/join-token");
+    assert!(!put.exists(), "it was invited again");
+    assert_eq!(bank.running.client().get("/health/ready").await.status, 503);
+    std::fs::write(&put, bank.token("monitor", &["--life", "20s"])).unwrap();
+    within_a_minute("it is back", async || bank.running.client().get("/health/ready").await.status == 200).await;
+    assert_ne!(bank.serial("monitor"), serial);
+
+    output(&["pki", "revoke", "--service", "monitor", "--dir", &pki]);
+    let folder = bank.folder().to_owned();
+    bank.running.terminate();
+    let refused = Up::on(&folder).with(&["--apart"]).refused();
+    assert!(
+        refused.stderr.contains("monitor was sent away on") && refused.stderr.contains(&remedy),
+        "{}",
+        refused.stderr
+    );
+    output(&["pki", "token", "--service", "monitor", "--dir", &pki]);
+    Up::on(&folder).with(&["--apart"]).start();
+}
+
 #[test]
 fn a_token_lets_in_one_process_once_for_its_service() {
     let bank = Bank::start("24h");

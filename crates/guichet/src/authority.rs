@@ -147,6 +147,10 @@ impl Health for Authority {
 
 fn look(folder: &mut Folder, link: &Link, clock: &Clock, chance: &Chance) -> Result<(), PkiError> {
     // What was taken back counts first, whatever else cannot be done.
+    if link.may_believe(&trust(folder)?).is_err() {
+        // The folder was restored from a backup, and its lists with it: a new one is newer for everybody.
+        folder.list(None, clock)?;
+    }
     link.replace_trust(trust(folder)?)?;
     let own = link.identity();
     if own.due(clock) || !own.comes_from(&folder.authority(clock)?) {

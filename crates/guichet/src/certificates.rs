@@ -343,6 +343,8 @@ fn renew_intermediate(arguments: &Renew, root_key: &Path, clock: &Clock, chance:
         && !arguments.force
         && !arguments.stolen
     {
+        // A replacement that was cut off may want its list.
+        folder.list_if_due(clock)?;
         return say(&format!(
             "the intermediate is not due before {}; --force renews it all the same\n",
             life.renew_at()

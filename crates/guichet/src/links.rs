@@ -165,13 +165,13 @@ impl Links {
     }
 
     fn read_again(&self, place: &Place) -> Result<(), Failure> {
-        let trust = trust_of(&place.folder)?;
-        self.inner.replace_trust(trust)?;
+        // Certificates are taken up all the same where the lists are not what they should be.
+        let believed = trust_of(&place.folder).and_then(|trust| Ok(self.inner.replace_trust(trust)?));
         self.inner.replace_identity(identity_of(place)?)?;
         if let Some(public) = &self.public {
             public.replace_identity(Identity::open(&place.folder, HTTPS)?)?;
         }
-        Ok(())
+        believed
     }
 }
 
@@ -230,9 +230,11 @@ pub(crate) async fn join(place: &Place, token: &Token, clock: &Clock, chance: &C
         };
         match caller.call(asked).await {
             Ok(certificates) => {
-                keys.keep(place, &certificates, token.root())?;
+                files::make_folder(&place.folder)?;
+                // First: certificates of which nobody knew where they are renewed would end.
                 let url = place.folder.join(AUTHORITY);
                 files::write(&url, &format!("{}\n", token.authority()), Readers::Everyone)?;
+                keys.keep(place, &certificates, token.root())?;
                 files::write(&place.folder.join(USED), &format!("{}\n", token.digest()), Readers::Everyone)?;
                 tracing::info!(name = place.name, authority = token.authority(), "joined");
                 return Ok(());
@@ -471,9 +473,8 @@ impl Freshening {
     }
 
     async fn read(&self) -> Result<(), Failure> {
-        if let Some(token) = self.new_token()? {
-            // Somebody put it there while this process runs: its certificate may have been taken back.
-            join(&self.place, &token, &self.clock, &self.chance).await?;
+        if let Err(failure) = self.join_anew().await {
+            tracing::error!(%failure, "a join token was put here and cannot be used; put a new one there, or remove it");
         }
         if let Some(caller) = &self.caller {
             match caller.call(GetLists {}).await {
@@ -489,10 +490,14 @@ impl Freshening {
         Ok(())
     }
 
-    /// What lies in the file of the invitation, if nobody joined with it yet.
-    fn new_token(&self) -> Result<Option<Token>, Failure> {
-        let Some(file @ Invitation::File(_)) = &self.invitation else { return Ok(None) };
-        Ok(file.token()?.filter(|token| is_new(&self.place, token)))
+    /// Joins by a token that somebody put into the file of the invitation while this process runs: they mean it, because
+    /// the certificate may have been taken back.
+    async fn join_anew(&self) -> Result<(), Failure> {
+        let Some(file @ Invitation::File(_)) = &self.invitation else { return Ok(()) };
+        let Some(token) = file.token()?.filter(|token| is_new(&self.place, token)) else { return Ok(()) };
+        let joined = join(&self.place, &token, &self.clock, &self.chance);
+        // While the authority is away, the rest goes on; there is a next time.
+        tokio::time::timeout(ANSWERING, joined).await.unwrap_or(Ok(()))
     }
 
     /// Keeps lists that are good and new.
@@ -502,7 +507,9 @@ impl Freshening {
             return Ok(());
         }
         let root = std::fs::read_to_string(&ca).map_err(|error| Failure::file("read", &ca, &error))?;
-        Trust::of(&root)?.with_lists(lists)?;
+        let trust = Trust::of(&root)?.with_lists(lists)?;
+        // Before it is written: after the next start nobody would know of newer ones.
+        self.links.inner.may_believe(&trust)?;
         Ok(files::write(&path, lists, Readers::Everyone)?)
     }
 
@@ -519,10 +526,17 @@ impl Freshening {
         };
         let keys = Keys::new(&self.place)?;
         let asked = Renew { own: keys.own_request.clone(), https: keys.https_request.clone() };
-        let certificates =
+        let mut certificates =
             caller.call(asked).await.map_err(|problem: Problem| Failure::Refused(problem.to_string()))?;
         let ca = self.place.folder.join("ca.pem");
         let root = std::fs::read_to_string(&ca).map_err(|error| Failure::file("read", &ca, &error))?;
+        let newer = Trust::of(&root)?.with_lists(&certificates.lists)?;
+        if self.links.inner.may_believe(&newer).is_err() {
+            // The authority was restored from a backup: its certificates are good, and its next lists will be.
+            let kept = self.place.folder.join("crl.pem");
+            certificates.lists =
+                std::fs::read_to_string(&kept).map_err(|error| Failure::file("read", &kept, &error))?;
+        }
         keys.keep(&self.place, &certificates, &pki::fingerprint_of(&root)?)?;
         self.read_again()?;
         tracing::info!(name = self.place.name, until = %self.links.inner.identity().until(), "the certificate is renewed");
@@ -544,6 +558,13 @@ fn trust_of(folder: &Path) -> Result<Trust, Failure> {
     let trust = Trust::of(&text)?;
     match std::fs::read_to_string(&list) {
         Ok(text) => Ok(trust.with_lists(&text)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.join(AUTHORITY).exists() => {
+            Err(Failure::Settings(format!(
+                "the list of revoked certificates {} is missing, and the authority that was joined hands one out: copy it from \
+                 another process of this bank, or join again with a token of `guichet pki token`",
+                list.display()
+            )))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(trust),
         Err(error) => Err(Failure::file("read the list of revoked certificates,", &list, &error)),
     }

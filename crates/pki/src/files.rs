@@ -5,7 +5,7 @@
 use std::fs::{DirBuilder, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
@@ -80,8 +80,24 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), PkiError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound && to.exists() => {}
         renamed => renamed.map_err(failed("replace", to))?,
     }
-    let dir = to.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("replace", to))
+    sync(to)
+}
+
+/// Where a key lies for the moment in which the certificate before it is replaced.
+pub(crate) fn coming(key: &Path) -> PathBuf {
+    key.with_extension("pem.next")
+}
+
+/// Removes a file, for good.
+pub(crate) fn remove(path: &Path) -> Result<(), PkiError> {
+    std::fs::remove_file(path).map_err(failed("remove", path))?;
+    sync(path)
+}
+
+/// Makes what was done to the names in a file's folder last.
+fn sync(path: &Path) -> Result<(), PkiError> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed("replace", path))
 }
 
 fn put(

@@ -24,25 +24,24 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::authority::DAY;
 use crate::files::{self, Readers};
-use crate::index::{self, Index, RevokedIntermediate};
+use crate::index::{self, Index};
 use crate::lists::{self, Head};
 use crate::{
-    Authority, Bounds, Deed, Entry, Issued, Life, Passphrase, PkiError, PrivateKey, Reason, Request, Revoked, Root,
-    SigningRequest, Usage, names,
+    Authority, Deed, Entry, Issued, Life, PkiError, PrivateKey, Reason, Request, Revoked, SigningRequest, Usage, names,
 };
 
 /// How often and how long one waits for another process to be done with the folder.
 const TRIES: u32 = 200;
 const BETWEEN_TRIES: Duration = Duration::from_millis(25);
-const LIFE_OF_LIST: Duration = DAY.saturating_mul(7);
+pub(crate) const LIFE_OF_LIST: Duration = DAY.saturating_mul(7);
 const LONGEST_LIFE_OF_LIST: Duration = DAY.saturating_mul(366);
 
 /// An authority's folder, held by this process.
 #[derive(Debug)]
 pub struct Folder {
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
     pub(crate) index: Index,
-    _lock: File,
+    pub(crate) _lock: File,
 }
 
 /// For whom a certificate is signed; by hand, for nobody.
@@ -58,60 +57,7 @@ impl Whose {
     }
 }
 
-/// How an authority begins.
-#[derive(Debug)]
-pub struct Plan<'a> {
-    /// The authority's name, as it stands in its certificates.
-    pub name: &'a str,
-    /// The root's key.
-    pub root_key: PrivateKey,
-    /// The intermediate's key.
-    pub intermediate_key: PrivateKey,
-    /// What encrypts the root's key.
-    pub passphrase: &'a Passphrase,
-    /// Where the root's key is written; beside everything else when nothing is said.
-    pub root_key_file: Option<&'a Path>,
-    /// The names that may be signed at all.
-    pub bounds: &'a Bounds,
-}
-
 impl Folder {
-    /// Makes root and intermediate in `dir`. Refused when there is an authority already.
-    pub fn init(dir: &Path, plan: Plan<'_>, clock: &Clock, chance: &Chance) -> Result<Self, PkiError> {
-        files::make_folder(dir)?;
-        let lock = take(dir)?;
-        let in_dir = |name: &str| dir.join(name);
-        for name in ["root.pem", "intermediate.pem", "ca.pem"] {
-            if in_dir(name).exists() {
-                return Err(PkiError::Refused(format!(
-                    "there is an authority in {} already ({name}): choose another folder, nothing is overwritten",
-                    dir.display()
-                )));
-            }
-        }
-        let root_key_file = plan.root_key_file.map_or_else(|| in_dir("root-key.pem"), Path::to_path_buf);
-        if root_key_file.exists() {
-            return Err(PkiError::Refused(format!(
-                "{} exists already: choose another file for the root's key, nothing is overwritten",
-                root_key_file.display()
-            )));
-        }
-        let locked = plan.root_key.encrypted_pem(plan.passphrase, chance)?;
-        let root = Root::make(&format!("{} root", plan.name), plan.root_key, clock, chance)?;
-        let name = format!("{} intermediate 1", plan.name);
-        let between = root.intermediate(&name, &plan.intermediate_key, plan.bounds, clock, chance)?;
-        files::write(&root_key_file, &locked, Readers::Owner)?;
-        files::write(&in_dir("intermediate-key.pem"), &plan.intermediate_key.pem(), Readers::Owner)?;
-        files::write(&in_dir("intermediate.pem"), &between, Readers::Everyone)?;
-        let mut index = Index::new(LIFE_OF_LIST);
-        index.write(&in_dir("index.json"), index::MOST_BYTES, clock.now())?;
-        files::write(&in_dir("root.pem"), root.certificate_pem(), Readers::Everyone)?;
-        let mut made = Self { dir: dir.into(), index, _lock: lock };
-        made.list_of_root(&root, clock)?;
-        made.list(None, clock)?;
-        Ok(made)
-    }
-
     /// Opens what [`Folder::init`] made.
     pub fn open(dir: &Path) -> Result<Self, PkiError> {
         if !dir.join("root.pem").exists() {
@@ -131,14 +77,7 @@ impl Folder {
 
     /// What signs.
     pub fn authority(&self, clock: &Clock) -> Result<Authority, PkiError> {
-        self.authority_in("intermediate", clock)
-    }
-
-    fn authority_in(&self, name: &str, clock: &Clock) -> Result<Authority, PkiError> {
-        let cert = self.must_read(&format!("{name}.pem"), Readers::Everyone)?;
-        let key = self.must_read(&format!("{name}-key.pem"), Readers::Owner)?;
-        let (key, _) = PrivateKey::read(&key, None)?;
-        Authority::intermediate(&cert, key, &self.root_pem()?, clock)
+        self.present(clock)
     }
 
     /// The root's certificate, which everybody must trust.
@@ -300,68 +239,6 @@ impl Folder {
         self.list(None, clock).map(|_| ())
     }
 
-    /// Replaces the intermediate by one with a new key, under the same names and bounds. Certificates of the former stay
-    /// good: it keeps signing their revocation list until it ends.
-    ///
-    /// With `stolen` the former is revoked instead, by the root: nothing that it signed is believed any more.
-    pub fn renew_intermediate(
-        &mut self,
-        root_key: PrivateKey,
-        stolen: bool,
-        clock: &Clock,
-        chance: &Chance,
-    ) -> Result<(), PkiError> {
-        let root = Root::open(&self.root_pem()?, root_key, clock)?;
-        let cert = self.must_read("intermediate.pem", Readers::Everyone)?;
-        let key = self.must_read("intermediate-key.pem", Readers::Owner)?;
-        let (serial, der) = serial_of(&cert)?;
-        let (_, old) = X509Certificate::from_der(&der)
-            .map_err(|_| PkiError::Refused("the intermediate's certificate cannot be decoded".into()))?;
-        let name = next(&names::common_name(&old).unwrap_or_default());
-        let new = PrivateKey::read(&key, None)?.0.another()?;
-        let signed = root.intermediate(&name, &new, &Bounds::of(&old), clock, chance)?;
-        let now = clock.now();
-        if stolen {
-            let revoked = Revoked { at: now, reason: Reason::KeyCompromise };
-            self.index.revoked_intermediates.push(RevokedIntermediate { serial, revoked });
-        } else {
-            let short = serial.get(..16).unwrap_or(&serial);
-            files::write(&self.dir.join(format!("former-{short}-key.pem")), &key, Readers::Owner)?;
-            files::write(&self.dir.join(format!("former-{short}.pem")), &cert, Readers::Everyone)?;
-        }
-        self.list_of_root(&root, clock)?;
-        files::write(&self.dir.join("intermediate-key.pem"), &new.pem(), Readers::Owner)?;
-        files::write(&self.dir.join("intermediate.pem"), &signed, Readers::Everyone)?;
-        self.list(None, clock)?;
-        Ok(())
-    }
-
-    /// The root's own list, of intermediates. It is made whenever the root's key is at hand, and good until long after
-    /// the intermediate is due.
-    fn list_of_root(&mut self, root: &Root, clock: &Clock) -> Result<(), PkiError> {
-        self.index.root_list_number = self.index.root_list_number.saturating_add(1);
-        self.write_index(clock)?;
-        let named = self.index.revoked_intermediates.iter().map(|one| (one.serial.as_str(), one.revoked));
-        let text = root.list(self.index.root_list_number, clock.now(), named)?;
-        files::write(&self.dir.join("root-crl.pem"), &text, Readers::Everyone)
-    }
-
-    /// The present intermediate, and those before it that have not ended.
-    fn authorities(&self, clock: &Clock) -> Result<Vec<Authority>, PkiError> {
-        let mut all = vec![self.authority(clock)?];
-        let failed = |source| PkiError::File { action: "read", path: self.dir.clone(), source };
-        let mut former: Vec<_> = std::fs::read_dir(&self.dir)
-            .map_err(failed)?
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|name| Some(name.strip_suffix("-key.pem")?.to_owned()))
-            .filter(|name| name.starts_with("former-"))
-            .collect();
-        former.sort();
-        // One that ended needs no list any more.
-        all.extend(former.iter().filter_map(|name| self.authority_in(name, clock).ok()));
-        Ok(all)
-    }
-
     /// Takes note of what was signed; it counts once the index is written.
     pub(crate) fn remember(
         &mut self,
@@ -401,17 +278,9 @@ impl Folder {
         })
     }
 
-    fn must_read(&self, name: &str, readers: Readers) -> Result<String, PkiError> {
+    pub(crate) fn must_read(&self, name: &str, readers: Readers) -> Result<String, PkiError> {
         let path = self.dir.join(name);
         files::read(&path, readers)?.map(|text| text.to_string()).ok_or_else(|| missing(&path))
-    }
-}
-
-/// The name with its number raised. Every intermediate needs a name of its own: revocation lists are found by it.
-fn next(name: &str) -> String {
-    match name.rsplit_once(' ').map(|(words, number)| (words, number.parse::<u32>())) {
-        Some((words, Ok(number))) => format!("{words} {}", number.saturating_add(1)),
-        _ => format!("{name} 2"),
     }
 }
 
@@ -420,7 +289,7 @@ fn missing(path: &Path) -> PkiError {
     PkiError::Damaged { path: path.into(), why: "it is missing".into(), remedy }
 }
 
-fn take(dir: &Path) -> Result<File, PkiError> {
+pub(crate) fn take(dir: &Path) -> Result<File, PkiError> {
     let path = dir.join("lock");
     let failed = |source| PkiError::File { action: "lock", path: path.clone(), source };
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;

@@ -60,7 +60,7 @@ impl Identity {
         let there = |path: &Path, readers| files::read(path, readers)?.ok_or_else(|| files::missing(path));
         let cert = there(&cert_path, Readers::Everyone)?;
         let found = there(&key_path, Readers::Owner).and_then(|key| Self::from_pem(&cert, &key));
-        let next = coming(&key_path);
+        let next = files::coming(&key_path);
         match (found, files::read(&next, Readers::Owner)) {
             // A renewal was cut off between certificate and key.
             (Err(error), Ok(Some(key))) => match Self::from_pem(&cert, &key) {
@@ -79,7 +79,7 @@ impl Identity {
         let identity = Self::from_pem(cert_pem, key_pem)?;
         files::make_folder(dir)?;
         let (cert_path, key_path) = places(dir, name);
-        let next = coming(&key_path);
+        let next = files::coming(&key_path);
         files::write(&next, key_pem, Readers::Owner)?;
         files::write(&cert_path, cert_pem, Readers::Everyone)?;
         files::rename(&next, &key_path)?;
@@ -184,11 +184,6 @@ impl Identity {
 /// Where an identity's certificate and key are.
 fn places(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
     (dir.join(format!("{name}.pem")), dir.join(format!("{name}-key.pem")))
-}
-
-/// Where the key lies for the moment in which the certificate before it is replaced.
-fn coming(key: &Path) -> PathBuf {
-    key.with_extension("pem.next")
 }
 
 fn usage_is(cert: &X509Certificate<'_>, request: &Request) -> bool {

@@ -126,6 +126,9 @@ pub(crate) struct Index {
     /// When the last list was made.
     #[serde(default)]
     pub(crate) list_made: Option<Timestamp>,
+    /// The serial number of the intermediate that is being replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replacing: Option<String>,
     /// The number of the root's last list.
     #[serde(default)]
     pub(crate) root_list_number: u64,
@@ -151,6 +154,7 @@ impl Index {
             list_number: 0,
             list_life_seconds: list_life.as_secs(),
             list_made: None,
+            replacing: None,
             root_list_number: 0,
             revoked_intermediates: Vec::new(),
             issued: Vec::new(),

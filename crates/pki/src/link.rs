@@ -1,9 +1,9 @@
 //! A link whose certificate, authorities and revocation lists are replaced while it runs.
 //!
 //! Promises: every handshake begun after a replacement sees the new material, none sees half of it, and connections that
-//! stand are not touched; whoever holds those sees by the generation that there is something new. A configuration is made
-//! once and handed out once; client authentication cannot get lost by building it anew. Must not know: where material
-//! comes from, or when it is replaced.
+//! stand are not touched; whoever holds those sees by the generation that there is something new. What was taken back is
+//! not believed again because an older list comes, or none. A configuration is made once and handed out once; client
+//! authentication cannot get lost by building it anew. Must not know: where material comes from, or when it is replaced.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,7 +17,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 use vocabulary::Clock;
 
+use crate::lists::Seen;
 use crate::{Identity, PkiError, Trust, tls, verify};
+
+/// Issuers whose newest list is remembered; a bank has one or two.
+const MOST_SEEN: usize = 64;
 
 /// One side of mutual TLS, kept fresh. Cheap to clone; clones share the material.
 #[derive(Clone)]
@@ -32,16 +36,40 @@ struct Material {
     generation: u64,
     identity: Identity,
     trust: Trust,
+    /// The newest list of each issuer that was ever here.
+    seen: Vec<Seen>,
     key: Arc<CertifiedKey>,
     clients: Arc<dyn ClientCertVerifier>,
     servers: Arc<dyn ServerCertVerifier>,
 }
 
 impl Material {
-    fn new(generation: u64, identity: Identity, trust: Trust) -> Result<Arc<Self>, PkiError> {
+    fn new(generation: u64, identity: Identity, trust: Trust, mut seen: Vec<Seen>) -> Result<Arc<Self>, PkiError> {
         let key = Arc::new(identity.certified_key()?);
         let (clients, servers) = (trust.of_clients()?, trust.of_servers()?);
-        Ok(Arc::new(Self { generation, identity, trust, key, clients, servers }))
+        for head in &trust.heads {
+            let known = seen.iter().any(|one| head == one || head.is_older_than(one));
+            if !known {
+                seen.retain(|one| !one.is_by_issuer_of(head));
+                seen.push(head.clone());
+            }
+        }
+        seen.drain(..seen.len().saturating_sub(MOST_SEEN));
+        Ok(Arc::new(Self { generation, identity, trust, seen, key, clients, servers }))
+    }
+
+    fn may_believe(&self, trust: &Trust) -> Result<(), PkiError> {
+        let unfit = |why: &str| Err(PkiError::Unfit(format!("{why}; what was believed before stays")));
+        if self.trust.has_lists() && !trust.has_lists() {
+            return unfit("the lists of revoked certificates are missing, which were there before");
+        }
+        if trust.heads.iter().any(|head| self.seen.iter().any(|seen| head.is_older_than(seen))) {
+            return unfit(
+                "a list of revoked certificates is older than one that was here already (if its authority was restored from a \
+                 backup, `guichet pki crl` makes a newer one)",
+            );
+        }
+        Ok(())
     }
 }
 
@@ -54,7 +82,7 @@ impl fmt::Debug for Link {
 impl Link {
     /// With what it begins.
     pub fn new(identity: Identity, trust: Trust, clock: &Clock) -> Result<Self, PkiError> {
-        let material = RwLock::new(Material::new(0, identity, trust)?);
+        let material = RwLock::new(Material::new(0, identity, trust, Vec::new())?);
         Ok(Self(Arc::new(Shared { clock: clock.clone(), material })))
     }
 
@@ -81,12 +109,22 @@ impl Link {
 
     /// Shows another certificate from the next handshake on.
     pub fn replace_identity(&self, identity: Identity) -> Result<(), PkiError> {
-        self.replace(|old| (old.identity.chain != identity.chain).then(|| (identity, old.trust.clone())))
+        self.replace(|old| Ok((old.identity.chain != identity.chain).then(|| (identity, old.trust.clone()))))
     }
 
-    /// Believes others from the next handshake on.
+    /// Believes others from the next handshake on. Never goes back: see [`Link::may_believe`].
     pub fn replace_trust(&self, trust: Trust) -> Result<(), PkiError> {
-        self.replace(|old| (!old.trust.is(&trust)).then(|| (old.identity.clone(), trust)))
+        self.replace(|old| {
+            old.may_believe(&trust)?;
+            Ok((!old.trust.is(&trust)).then(|| (old.identity.clone(), trust)))
+        })
+    }
+
+    /// Whether [`Link::replace_trust`] would take it: not where lists of revoked certificates are missing after there were
+    /// some, nor where one is older than another of the same issuer that was here. Who was taken back would be believed
+    /// again.
+    pub fn may_believe(&self, trust: &Trust) -> Result<(), PkiError> {
+        self.now().may_believe(trust)
     }
 
     /// Grows with every replacement by something else; the same again changes nothing. Connections that were made
@@ -127,10 +165,14 @@ impl Link {
         self.0.material.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn replace(&self, with: impl FnOnce(&Material) -> Option<(Identity, Trust)>) -> Result<(), PkiError> {
+    fn replace(
+        &self,
+        with: impl FnOnce(&Material) -> Result<Option<(Identity, Trust)>, PkiError>,
+    ) -> Result<(), PkiError> {
         let mut material = self.0.material.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some((identity, trust)) = with(&material) {
-            *material = Material::new(material.generation.saturating_add(1), identity, trust)?;
+        if let Some((identity, trust)) = with(&material)? {
+            let (generation, seen) = (material.generation.saturating_add(1), material.seen.clone());
+            *material = Material::new(generation, identity, trust, seen)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use rcgen::{
 };
 use vocabulary::Timestamp;
 use x509_parser::extensions::ParsedExtension;
+use x509_parser::num_bigint::BigUint;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -19,6 +20,46 @@ pub(crate) struct Head {
     pub(crate) number: u64,
     pub(crate) made: Timestamp,
     pub(crate) life: Duration,
+}
+
+/// By what a list is known among those of its issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Its issuer's name and key: another authority may have the same name.
+    issuer: (Vec<u8>, Option<Vec<u8>>),
+    /// As long as it is, then as it stands: so numbers compare.
+    number: Option<(usize, Vec<u8>)>,
+    made: i64,
+}
+
+impl Seen {
+    pub(crate) fn of(der: &[u8]) -> Option<Self> {
+        let (_, list) = CertificateRevocationList::from_der(der).ok()?;
+        let key = list.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(by) => by.key_identifier.as_ref().map(|id| id.0.to_vec()),
+            _ => None,
+        });
+        let number = list.crl_number().map(BigUint::to_bytes_be);
+        Some(Self {
+            issuer: (list.issuer().as_raw().to_vec(), key),
+            number: number.map(|number| (number.len(), number)),
+            made: list.last_update().timestamp(),
+        })
+    }
+
+    pub(crate) fn is_by_issuer_of(&self, other: &Self) -> bool {
+        self.issuer == other.issuer
+    }
+
+    /// Whether it was made before `other`. One with a lower number that was made later is not: its authority was restored
+    /// from a backup.
+    pub(crate) fn is_older_than(&self, other: &Self) -> bool {
+        let lower = match (&self.number, &other.number) {
+            (Some(own), Some(others)) => own < others,
+            _ => self.made < other.made,
+        };
+        self.is_by_issuer_of(other) && lower && self.made <= other.made
+    }
 }
 
 /// A list of `issuer`, whose certificate is `own`, naming serial numbers in hexadecimal digits; in PEM.

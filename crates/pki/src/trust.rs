@@ -11,6 +11,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
 use crate::PkiError;
+use crate::lists::Seen;
 use crate::tls::provider;
 
 /// A list of 20,000 revoked certificates has about 800 KB.
@@ -22,6 +23,8 @@ const MOST_ROOTS: usize = 20;
 pub struct Trust {
     roots: Arc<RootCertStore>,
     lists: Option<Vec<CertificateRevocationListDer<'static>>>,
+    /// What tells those lists from older and newer ones.
+    pub(crate) heads: Vec<Seen>,
     /// Lists that are missing or have ended are no reason to refuse a server.
     whoever_brings_lists: bool,
 }
@@ -39,14 +42,14 @@ impl Trust {
         if roots.is_empty() {
             return Err(wrong("there is no certificate in it"));
         }
-        Ok(Self { roots: Arc::new(roots), lists: None, whoever_brings_lists: false })
+        Ok(Self { roots: Arc::new(roots), lists: None, heads: Vec::new(), whoever_brings_lists: false })
     }
 
     /// One authority, by its certificate.
     pub(crate) fn of_root(root: &CertificateDer<'_>) -> Result<Self, PkiError> {
         let mut roots = RootCertStore::empty();
         roots.add(root.clone().into_owned()).map_err(PkiError::tls("trust the authority"))?;
-        Ok(Self { roots: Arc::new(roots), lists: None, whoever_brings_lists: false })
+        Ok(Self { roots: Arc::new(roots), lists: None, heads: Vec::new(), whoever_brings_lists: false })
     }
 
     /// For the way to the one who hands out the lists: a server that the present ones do not cover, or that comes when they
@@ -70,9 +73,15 @@ impl Trust {
         if lists.is_empty() {
             return Err(wrong("there is none in the text: it should have a line `-----BEGIN X509 CRL-----`"));
         }
-        let trust = Self { lists: Some(lists), ..self };
+        let heads = lists.iter().filter_map(|list| Seen::of(list)).collect();
+        let trust = Self { lists: Some(lists), heads, ..self };
         trust.of_clients()?;
         Ok(trust)
+    }
+
+    /// Whether it asks for lists at all.
+    pub(crate) const fn has_lists(&self) -> bool {
+        self.lists.is_some()
     }
 
     /// Whether `other` believes the same.

@@ -30,15 +30,7 @@ impl Home {
     fn with(algorithm: Algorithm, bounds: &[&str], clock: Clock) -> (Self, Folder) {
         let dir = tempfile::tempdir().unwrap();
         let bounds = Bounds::new(bounds.iter().map(|b| b.parse::<Bound>().unwrap())).unwrap();
-        let plan = Plan {
-            name: "Test bank",
-            root_key: PrivateKey::generate(algorithm).unwrap(),
-            intermediate_key: PrivateKey::generate(algorithm).unwrap(),
-            passphrase: &Passphrase::new(WORDS.to_owned()).unwrap(),
-            root_key_file: None,
-            bounds: &bounds,
-        };
-        let folder = Folder::init(&dir.path().join("pki"), plan, &clock, &Chance::system()).unwrap();
+        let folder = init(&dir.path().join("pki"), algorithm, &bounds, None, &clock).unwrap();
         (Self { dir, clock }, folder)
     }
 
@@ -82,6 +74,25 @@ impl Home {
         change(&mut check);
         verify(chain, &check).map_err(|error| error.to_string())
     }
+}
+
+/// Makes an authority of keys that nobody had before.
+fn init(
+    dir: &Path,
+    algorithm: Algorithm,
+    bounds: &Bounds,
+    key: Option<&Path>,
+    clock: &Clock,
+) -> Result<Folder, PkiError> {
+    let plan = Plan {
+        name: "Test bank",
+        root_key: PrivateKey::generate(algorithm).unwrap(),
+        intermediate_key: PrivateKey::generate(algorithm).unwrap(),
+        passphrase: &Passphrase::new(WORDS.to_owned()).unwrap(),
+        root_key_file: key,
+        bounds,
+    };
+    Folder::init(dir, plan, clock, &Chance::system())
 }
 
 fn service(names: &[&str]) -> Request {
@@ -150,17 +161,7 @@ fn the_roots_key_is_encrypted_and_nothing_that_signs_lies_open() {
 fn an_authority_is_never_overwritten_and_one_command_at_a_time_works_on_it() {
     let (home, folder) = Home::new(&[]);
     let dir = home.dir.path().join("pki");
-    let again = || {
-        let plan = Plan {
-            name: "Other",
-            root_key: PrivateKey::generate(Algorithm::P256).unwrap(),
-            intermediate_key: PrivateKey::generate(Algorithm::P256).unwrap(),
-            passphrase: &Passphrase::new(WORDS.to_owned()).unwrap(),
-            root_key_file: None,
-            bounds: &Bounds::default(),
-        };
-        Folder::init(&dir, plan, &home.clock, &Chance::system()).unwrap_err().to_string()
-    };
+    let again = || init(&dir, Algorithm::P256, &Bounds::default(), None, &home.clock).unwrap_err().to_string();
     assert!(again().contains("another command is at work"));
     assert!(Folder::open(&dir).unwrap_err().to_string().contains("another command is at work"));
     let before = home.read("root.pem");
@@ -433,6 +434,122 @@ fn a_stolen_intermediate_is_revoked_by_the_root_with_everything_it_signed_or_wil
     let former = home.write("former.pem", old.split_inclusive("-----END CERTIFICATE-----\n").nth(1).unwrap());
     let (good, said) = openssl(&["verify", "-crl_check", "-CRLfile", &list, "-CAfile", &root, &former]);
     assert!(!good && said.contains("revoked"), "{said}");
+}
+
+/// Makes the writing of this file fail, as if the power went there; says how to mend that.
+fn blocked(path: &Path) -> impl FnOnce() + use<> {
+    let (path, aside) = (path.to_owned(), path.with_extension("aside"));
+    if path.exists() {
+        fs::rename(&path, &aside).unwrap();
+    }
+    fs::create_dir(&path).unwrap();
+    fs::write(path.join("in the way"), "").unwrap();
+    move || {
+        fs::remove_dir_all(&path).unwrap();
+        if aside.exists() {
+            fs::rename(&aside, &path).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_authority_that_was_cut_off_while_it_was_made_is_begun_anew() {
+    let (home, _) = Home::new(&[]);
+    assert!(!Path::new(&home.path("init.unfinished")).exists());
+    for name in ["intermediate-key.pem", "root-crl.pem", "crl.pem", "index.json"] {
+        let dir = home.dir.path().join(format!("cut at {name}"));
+        let key = home.dir.path().join(format!("root of {name}"));
+        let init = || init(&dir, Algorithm::P256, &Bounds::default(), Some(&key), &home.clock);
+        fs::create_dir(&dir).unwrap();
+        let mend = blocked(&dir.join(name));
+        init().unwrap_err();
+        mend();
+        let mut folder = init().unwrap_or_else(|error| panic!("{name}: {error}"));
+        home.sign(&mut folder, &service(&["localhost"]));
+        folder.list(None, &home.clock).unwrap();
+        drop(folder);
+        assert!(init().unwrap_err().to_string().contains("nothing is overwritten"));
+    }
+    // What somebody else wrote is never overwritten, whatever was cut off.
+    let dir = home.dir.path().join("other");
+    fs::create_dir(&dir).unwrap();
+    fs::write(dir.join("init.unfinished"), "of another key").unwrap();
+    fs::write(dir.join("root-key.pem"), "somebody's").unwrap();
+    fs::set_permissions(dir.join("root-key.pem"), fs::Permissions::from_mode(0o600)).unwrap();
+    let said = init(&dir, Algorithm::P256, &Bounds::default(), None, &home.clock).unwrap_err().to_string();
+    assert!(said.contains("root-key.pem exists already"), "{said}");
+}
+
+#[test]
+fn a_replacement_of_the_intermediate_that_was_cut_off_is_finished_by_the_same_command() {
+    for stolen in [false, true] {
+        let cuts = ["root-crl.pem", "former", "intermediate-key.pem.next", "intermediate-key.pem", "crl.pem"];
+        for cut in cuts.into_iter().filter(|cut| !stolen || *cut != "former") {
+            let (home, mut folder) = Home::new(&[]);
+            let old = home.sign(&mut folder, &service(&["localhost"]));
+            let words = Passphrase::new(WORDS.to_owned()).unwrap();
+            let root_key = PrivateKey::read(&home.read("root-key.pem"), Some(&words)).unwrap().0.pem();
+            let root_key = || PrivateKey::read(&root_key, None).unwrap().0;
+            let present = home.read("intermediate.pem");
+            let file = match cut {
+                "former" => {
+                    format!("former-{}.pem", serial(&present).replace(':', "").to_lowercase().get(..16).unwrap())
+                }
+                file => file.to_owned(),
+            };
+            let path = home.path(&file);
+            if cut == "intermediate-key.pem" {
+                let (key, next) = (home.read(cut), format!("{path}.next"));
+                folder.renew_intermediate(root_key(), stolen, &home.clock, &Chance::system()).unwrap();
+                // As it was before the last rename.
+                fs::rename(&path, &next).unwrap();
+                fs::write(&path, key).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            } else {
+                let mend = blocked(Path::new(&path));
+                folder.renew_intermediate(root_key(), stolen, &home.clock, &Chance::system()).unwrap_err();
+                mend();
+            }
+            drop(folder);
+            let mut folder = Folder::open(&home.dir.path().join("pki")).unwrap();
+            folder.authority(&home.clock).unwrap_or_else(|error| panic!("{cut}: {error}"));
+            if cut != "intermediate-key.pem" {
+                folder.renew_intermediate(root_key(), stolen, &home.clock, &Chance::system()).unwrap();
+            }
+            let new = home.sign(&mut folder, &service(&["localhost"]));
+            home.judge(&new, |_| ()).unwrap_or_else(|error| panic!("{cut}: {error}"));
+            assert_eq!(home.judge(&old, |_| ()).is_err(), stolen, "{cut}");
+            assert!(!Path::new(&home.path("intermediate-key.pem.next")).exists(), "{cut}");
+            let subject = show(&home.read("intermediate.pem"), None, home.clock.now()).unwrap()[0].to_string();
+            assert!(subject.contains("intermediate 2"), "{cut}: {subject}, so it was replaced once");
+            let lists = show(&home.read("crl.pem"), None, home.clock.now()).unwrap().len();
+            assert_eq!(lists, if stolen { 2 } else { 3 }, "{cut}: one for each that counts, and the root's");
+        }
+    }
+}
+
+#[test]
+fn a_former_intermediate_is_left_out_only_when_it_has_ended() {
+    let (home, mut folder) = Home::new(&[]);
+    let short = serial(&home.read("intermediate.pem")).replace(':', "").to_lowercase();
+    let former = format!("former-{}", short.get(..16).unwrap());
+    let words = Passphrase::new(WORDS.to_owned()).unwrap();
+    let root_key = || PrivateKey::read(&home.read("root-key.pem"), Some(&words)).unwrap().0;
+    folder.renew_intermediate(root_key(), false, &home.clock, &Chance::system()).unwrap();
+    for file in [format!("{former}-key.pem"), format!("{former}.pem")] {
+        let (path, kept) = (home.path(&file), home.read(&file));
+        fs::remove_file(&path).unwrap();
+        let said = folder.list(None, &home.clock).unwrap_err().to_string();
+        assert!(said.contains(&file) && said.contains("backup"), "{said}");
+        fs::write(&path, kept).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder.list(None, &home.clock).unwrap();
+    home.clock.advance(HOUR * 24 * 500);
+    folder.renew_intermediate(root_key(), false, &home.clock, &Chance::system()).unwrap();
+    home.clock.advance(HOUR * 24 * 300);
+    fs::remove_file(home.path(&format!("{former}-key.pem"))).unwrap();
+    folder.list(None, &home.clock).unwrap();
 }
 
 #[test]

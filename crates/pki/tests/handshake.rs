@@ -205,7 +205,7 @@ struct Linked {
     client: Link,
     listening: Arc<ServerConfig>,
     calling: Arc<ClientConfig>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Linked {
@@ -229,7 +229,7 @@ impl Linked {
         let (server, client) = (side("bank"), side("web"));
         let (listening, calling) = (server.server_config().unwrap(), client.client_config().unwrap());
         let (listening, calling) = (Arc::new(listening), Arc::new(calling));
-        Self { folder, clock, server, client, listening, calling, _dir: dir }
+        Self { folder, clock, server, client, listening, calling, dir }
     }
 
     fn shake(&self) -> Result<(ServerConnection, ClientConnection), rustls::Error> {
@@ -342,6 +342,36 @@ fn lists_that_have_ended_can_still_be_fetched_and_whom_they_name_is_refused_all_
     linked.client.replace_trust(trust(&linked, &linked.folder.list_pem().unwrap()).toward_lists()).unwrap();
     let refused = linked.shake().unwrap_err();
     assert!(refused.to_string().contains("Revoked"), "{refused}");
+}
+
+#[test]
+fn a_link_never_goes_back_to_an_older_list_or_to_none() {
+    let mut linked = Linked::new();
+    let (root, old) = (linked.folder.root_pem().unwrap(), linked.folder.list_pem().unwrap());
+    let trust = |lists: &str| Trust::of(&root).unwrap().with_lists(lists).unwrap();
+    let backup = std::fs::read(linked.dir.path().join("pki/index.json")).unwrap();
+    linked.revoke("web");
+    linked.revoke("bank");
+    linked.tell();
+    let server = linked.server.clone();
+    let said = |link: &Link, trust: Trust| link.replace_trust(trust).unwrap_err().to_string();
+    assert!(said(&server, trust(&old)).contains("older than one that was here"));
+    assert!(said(&server, Trust::of(&root).unwrap()).contains("are missing"));
+    // Nor by way of one of another authority, on which nobody is named.
+    let foreign = Linked::new();
+    let lists = foreign.folder.list_pem().unwrap();
+    server.replace_trust(Trust::of(&foreign.folder.root_pem().unwrap()).unwrap().with_lists(&lists).unwrap()).unwrap();
+    assert!(said(&server, trust(&old)).contains("older than one that was here"));
+    linked.tell();
+    assert!(linked.shake().unwrap_err().to_string().contains("Revoked"));
+    // An authority that was restored from a backup begins with lower numbers again, and is heard.
+    let Linked { folder, clock, dir, .. } = linked;
+    drop(folder);
+    std::fs::write(dir.path().join("pki/index.json"), backup).unwrap();
+    clock.advance(Duration::from_secs(1));
+    let mut folder = Folder::open(&dir.path().join("pki")).unwrap();
+    let restored = folder.list(None, &clock).unwrap();
+    server.replace_trust(trust(&restored)).unwrap();
 }
 
 #[test]

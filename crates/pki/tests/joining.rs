@@ -391,6 +391,22 @@ fn a_refused_token_is_noted_once_for_each_reason_and_pushes_nothing_out() {
 }
 
 #[test]
+fn the_journal_hears_of_a_new_intermediate_and_of_a_stolen_one() {
+    let mut home = Home::new(&[]);
+    home.invite(&Member::new("bank"));
+    let key = std::fs::read_to_string(home.dir.path().join("pki/root-key.pem")).unwrap();
+    let words = Passphrase::new("velvet anchor tumbles south".to_owned()).unwrap();
+    for stolen in [false, true] {
+        let (key, _) = PrivateKey::read(&key, Some(&words)).unwrap();
+        home.folder.renew_intermediate(key, stolen, &home.clock, &Chance::system()).unwrap();
+    }
+    assert_eq!(home.deeds(), [Deed::Invited, Deed::Issued, Deed::Revoked, Deed::Issued]);
+    let revoked = &home.folder.untold(100)[2];
+    assert_eq!((revoked.name.as_str(), revoked.serial.is_some()), ("Test bank intermediate 2", true));
+    assert!(revoked.detail.contains("key_compromise"), "{}", revoked.detail);
+}
+
+#[test]
 fn a_further_instance_is_invited_in_a_few_words() {
     let mut home = Home::new(&[]);
     let said = Said {

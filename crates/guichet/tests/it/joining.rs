@@ -233,6 +233,11 @@ fn a_token_lets_in_one_process_once_for_its_service() {
     let (in_, said) = join("monitor", "fourth", &forged);
     assert!(!in_ && said.contains("is not the authority that made this token"), "{said}");
     assert!(join("monitor", "fifth", &fresh).0);
+    // Without the list that came with its certificates it believes nobody, rather than everybody.
+    std::fs::remove_file(home.path().join("fifth/tls/crl.pem")).unwrap();
+    let mut again = serving(&home.path().join("fifth"), "monitor");
+    let said = String::from_utf8(again.output().unwrap().stderr).unwrap();
+    assert!(said.contains("list of revoked certificates") && said.contains("is missing"), "{said}");
     let mistyped = &bank.token("monitor", &[])[1..];
     let (in_, said) = join("monitor", "sixth", mistyped);
     assert!(!in_ && said.contains("guichet pki token") && !said.contains(&mistyped[..40]), "{said}");
@@ -296,11 +301,8 @@ async fn strangers_who_ask_to_join_hold_up_nobody() {
 /// Starts a process that has to join, and waits until it has, or gave up; then stops it. What it said.
 fn joined(dir: &Path, service: &str, token: &str) -> (bool, String) {
     let log = dir.with_extension("log");
-    let mut command = guichet(&["serve", service, "--listen", "127.0.0.1:0", "--join", token, "--data-dir"]);
-    command.arg(dir).stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
-    for peer in ["identity", "bank", "journal"] {
-        command.arg("--peer").arg(format!("{peer}=https://localhost:1"));
-    }
+    let mut command = serving(dir, service);
+    command.args(["--join", token]).stdout(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
     let mut process = command.spawn().unwrap();
     let certificate = dir.join("tls").join(format!("{service}.pem"));
     while !certificate.exists() && process.try_wait().unwrap().is_none() {
@@ -309,6 +311,15 @@ fn joined(dir: &Path, service: &str, token: &str) -> (bool, String) {
     let _ = process.kill();
     process.wait().unwrap();
     (certificate.exists(), std::fs::read_to_string(&log).unwrap())
+}
+
+fn serving(dir: &Path, service: &str) -> Command {
+    let mut command = guichet(&["serve", service, "--listen", "127.0.0.1:0", "--data-dir"]);
+    command.arg(dir);
+    for peer in ["identity", "bank", "journal"] {
+        command.arg("--peer").arg(format!("{peer}=https://localhost:1"));
+    }
+    command
 }
 
 /// Looks again until it is so, for a minute at most.

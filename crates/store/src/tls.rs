@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -70,10 +72,8 @@ impl Tls {
         for certificate in certificates(&config.root_certificate)? {
             roots.add(certificate).map_err(|error| unusable(&config.root_certificate, &error))?;
         }
-        private(&config.key)?;
-        let key = PrivateKeyDer::from_pem_file(&config.key).map_err(|error| unusable(&config.key, &error))?;
-        let chain = certificates(&config.certificate)?;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let own = Arc::new(SingleCertAndKey::from(pair(config, &provider)?));
         let mut judge = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
         if let Some(path) = &config.revocation_list {
             judge = judge.with_crls(lists(path)?).enforce_revocation_expiration();
@@ -81,7 +81,7 @@ impl Tls {
         let judge = judge.build().map_err(|error| unusable(&config.root_certificate, &error))?;
         ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
-            .and_then(|builder| builder.with_webpki_verifier(judge).with_client_auth_cert(chain, key))
+            .map(|builder| builder.with_webpki_verifier(judge).with_client_cert_resolver(own))
             .map(|config| Self { config: Arc::new(config), noted: noted.clone() })
             .map_err(|error| unusable(&config.certificate, &error))
     }
@@ -95,6 +95,20 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, StoreError>
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let found = read.map_err(|error| unusable(path, &error))?;
     if found.is_empty() { Err(unusable(path, &"it holds no certificate")) } else { Ok(found) }
+}
+
+/// Our certificate with its key. Whoever renews them replaces first the one, then the other: meanwhile the new key lies beside
+/// the old one, as `….next`.
+fn pair(config: &PostgresConfig, provider: &CryptoProvider) -> Result<CertifiedKey, StoreError> {
+    let coming = config.key.with_extension("pem.next");
+    let read = |key: &Path| {
+        private(key)?;
+        let chain = certificates(&config.certificate)?;
+        let der = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable(key, &error))?;
+        CertifiedKey::from_der(chain, der, provider).map_err(|error| unusable(&config.certificate, &error))
+    };
+    // Again at the end: the new key may have come to its place between the two looks.
+    read(&config.key).or_else(|_| read(&coming)).or_else(|_| read(&config.key))
 }
 
 fn lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, StoreError> {

@@ -292,6 +292,22 @@ async fn a_server_whose_certificate_was_taken_back_is_not_believed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_certificate_and_key_are_replaced_the_coming_key_is_found() {
+    let Some((_test, config)) = server().await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("me-key.pem");
+    std::fs::copy(&config.key, key.with_extension("pem.next")).unwrap();
+    let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    std::fs::write(&key, other).unwrap();
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    let moving = PostgresConfig { key: key.clone(), ..config.clone() };
+    Store::open(&Database::Postgres(moving.clone()), MIGRATIONS, Clock::system()).await.unwrap();
+    std::fs::remove_file(key.with_extension("pem.next")).unwrap();
+    let said = refused(moving).await;
+    assert!(said.contains("cannot use") && said.contains("KeyMismatch"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_tls_is_told_nothing() {
     let Some((_test, config)) = server().await else { return };
     let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();

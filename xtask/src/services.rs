@@ -154,6 +154,8 @@ impl Services {
                 ),
             ),
             ("GUICHET_TEST_REQUIRE_POSTGRES", "1".into()),
+            // Tests start a nats-server each, since they kill it.
+            ("GUICHET_TEST_REQUIRE_NATS", "1".into()),
             // What psql, pgbench and other clients of PostgreSQL's own library read.
             ("PGHOST", "localhost".into()),
             ("PGPORT", port.to_string()),

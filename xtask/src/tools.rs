@@ -14,6 +14,7 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { programs: &["initdb"], package: "postgresql" },
+    Tool { programs: &["nats-server"], package: "nats-server" },
     Tool { programs: &["openssl"], package: "openssl" },
     Tool { programs: &["chromium", "chromium-browser", "google-chrome"], package: "chromium" },
     Tool { programs: &["certutil"], package: "libnss3-tools" },
@@ -83,7 +84,9 @@ pub(crate) fn is_root() -> Result<bool, Failure> {
 
 /// Where a program is on the path.
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
+    let dirs = std::env::split_paths(&std::env::var_os("PATH")?).collect::<Vec<_>>();
+    // Debian keeps servers off the path of those who are not root.
+    dirs.into_iter().chain(["/usr/sbin".into()]).map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
 fn find(tool: &Tool) -> Option<PathBuf> {

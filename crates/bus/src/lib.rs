@@ -11,8 +11,10 @@
 #![warn(missing_docs)]
 
 mod backoff;
+pub mod nats;
 mod pattern;
 mod relay;
+mod seal;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -26,6 +28,7 @@ use vocabulary::Timestamp;
 
 use pattern::Pattern;
 pub use relay::Relay;
+pub use seal::{KeyId, OpeningKey, OpeningKeys, SealError, SealingKey};
 
 /// An event on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]

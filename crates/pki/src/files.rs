@@ -36,6 +36,11 @@ pub(crate) fn read(path: &Path, readers: Readers) -> Result<Option<Zeroizing<Str
     read_up_to(path, readers, MOST_BYTES)
 }
 
+/// A secret that has to be there; refused when others can read it.
+pub fn secret(path: &Path) -> Result<Zeroizing<String>, PkiError> {
+    read(path, Readers::Owner)?.ok_or_else(|| missing(path))
+}
+
 /// The same with another limit; a file beyond it is an error.
 pub(crate) fn read_up_to(path: &Path, readers: Readers, most: u64) -> Result<Option<Zeroizing<String>>, PkiError> {
     let file = match File::open(path) {

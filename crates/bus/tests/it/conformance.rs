@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::*;
 
-fn numbers(heard: &[Envelope]) -> Vec<u32> {
+pub(crate) fn numbers(heard: &[Envelope]) -> Vec<u32> {
     heard.iter().map(|envelope| envelope.payload.parse().unwrap()).collect()
 }
 

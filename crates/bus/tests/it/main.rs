@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod broker;
 mod conformance;
+mod keeping;
+mod lossy;
+mod sealing;
 
 use std::future::Future;
 use std::time::Duration;
@@ -83,6 +87,17 @@ impl Heard {
         }
         seen
     }
+}
+
+/// Waits until something is so, and fails if it never is.
+async fn until(so: impl Fn() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(2));
+    in_time(async {
+        while !so() {
+            look.tick().await;
+        }
+    })
+    .await;
 }
 
 async fn in_time<F: Future>(future: F) -> F::Output {

@@ -1,0 +1,149 @@
+//! A real nats-server of one's own, with the configuration of `deploy/nats`, and an authority for it.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+
+use bus::nats::{Connection, Layout, Rights, prepare};
+use pki::{Authority, Identity, Link, Request, Trust};
+use tempfile::TempDir;
+use vocabulary::{Chance, Clock};
+
+/// Ends the server at once when the pipe closes, however the test ends.
+const KEEPER: &str = r#""$@" & server=$!; echo $server > pid; cat >/dev/null; kill -9 $server; wait"#;
+const DEPLOYED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nats/nats-server.conf");
+
+/// One broker. Its certificates, rights and store outlive a kill.
+pub(crate) struct Broker {
+    dir: TempDir,
+    authority: Authority,
+    port: u16,
+    running: Mutex<Option<Child>>,
+}
+
+/// Where nats-server is; nothing where it is not installed and nobody insists.
+pub(crate) fn installed() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    // Debian keeps it off the path of people.
+    dirs.push("/usr/sbin".into());
+    let found = dirs.into_iter().map(|dir| dir.join("nats-server")).find(|program| program.is_file());
+    let wanted = std::env::var("GUICHET_TEST_REQUIRE_NATS").is_ok_and(|value| value == "1");
+    assert!(found.is_some() || !wanted, "nats-server is not installed, and GUICHET_TEST_REQUIRE_NATS asks for it");
+    found
+}
+
+/// Who may do what in these tests, as in the deployment.
+pub(crate) fn rights() -> Rights {
+    let log = ["log.members.*", "log.agents.*"];
+    Rights::new("journal", "operator")
+        .and_then(|rights| rights.source("bank", &log))
+        .and_then(|rights| rights.source("identity", &[log[0], log[1], "auth.revoked"]))
+        .unwrap()
+}
+
+impl Broker {
+    /// A running one whose stream is made; nothing where nats-server is not installed.
+    pub(crate) async fn start() -> Option<Self> {
+        installed()?;
+        let dir = tempfile::tempdir().unwrap();
+        let (clock, chance) = (Clock::system(), Chance::system());
+        let authority = Authority::open_or_create(&dir.path().join("authority"), "Brokers", &clock, &chance).unwrap().0;
+        let tls = dir.path().join("tls");
+        let server = Request::service("nats", ["localhost"]);
+        Identity::open_or_issue(&tls, "nats", &authority, &server, &clock, &chance).unwrap();
+        std::fs::write(tls.join("ca.pem"), authority.certificate_pem()).unwrap();
+        std::fs::copy(DEPLOYED, dir.path().join("nats-server.conf")).unwrap();
+        rights().write(&dir.path().join("rights.conf")).unwrap();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr()).unwrap().port();
+        let broker = Self { dir, authority, port, running: Mutex::default() };
+        broker.run();
+        broker.prepare().await;
+        Some(broker)
+    }
+
+    /// Starts it, on what a former run left.
+    pub(crate) fn run(&self) {
+        let _ = std::fs::remove_file(self.dir.path().join("pid"));
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(installed().unwrap())
+            .args(["-c", "nats-server.conf", "-l", "server.log", "-a", "127.0.0.1", "-p", &self.port.to_string()])
+            .current_dir(self.dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        *self.running.lock().unwrap() = Some(keeper.unwrap());
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&self) {
+        if let Some(mut keeper) = self.running.lock().unwrap().take() {
+            drop(keeper.stdin.take());
+            keeper.wait().unwrap();
+        }
+    }
+
+    /// Takes away everything that it acknowledged.
+    pub(crate) fn wipe(&self) {
+        std::fs::remove_dir_all(self.store()).unwrap();
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.dir.path().join("jetstream")
+    }
+
+    /// The operator's work.
+    pub(crate) async fn prepare(&self) {
+        let operator = self.connect("operator").await;
+        let layout = Layout { replicas: 1, most_bytes: 1_000_000_000 };
+        crate::until(|| operator.is_up()).await;
+        prepare(&operator, layout).await.unwrap();
+    }
+
+    /// Other rights, in force as soon as the broker has read them.
+    pub(crate) fn reload(&self, rights: &Rights) {
+        rights.write(&self.dir.path().join("rights.conf")).unwrap();
+        let pid = std::fs::read_to_string(self.dir.path().join("pid")).unwrap();
+        assert!(Command::new("kill").args(["-HUP", pid.trim()]).status().unwrap().success());
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("tls://localhost:{}", self.port)
+    }
+
+    /// A link of whoever is called so.
+    pub(crate) fn link(&self, name: &str) -> Link {
+        self.link_of(name, &[name, "localhost"])
+    }
+
+    /// The same with other DNS names.
+    pub(crate) fn link_of(&self, common_name: &str, names: &[&str]) -> Link {
+        let (clock, chance) = (Clock::system(), Chance::system());
+        let request = Request::service(common_name, names.iter().copied());
+        let issued = self.authority.issue(&request, &clock, &chance).unwrap();
+        let trust = Trust::of(self.authority.certificate_pem()).unwrap();
+        Link::new(issued.identity().unwrap(), trust, &clock).unwrap()
+    }
+
+    /// The certificate that everybody trusts.
+    pub(crate) fn root(&self) -> &str {
+        self.authority.certificate_pem()
+    }
+
+    pub(crate) async fn connect(&self, name: &str) -> Connection {
+        Connection::open(&[self.address()], name, &self.link(name)).await.unwrap()
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -71,3 +71,39 @@ impl Operation for ListLogs {
     type Policy = Readers;
     type Reply = Page<LogEntry>;
 }
+
+/// The head of the log: how many entries the journal has, and the root over all of them, signed.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LogHead {
+    /// The note (C2SP `tlog-checkpoint`), with what witnesses added to it.
+    pub checkpoint: String,
+    /// The key of the log (a C2SP verifier key). Whoever checks proofs got it before, and not from here.
+    pub key: String,
+}
+
+/// The newest signed head of the journal's log: keep one, and nothing that came before it can be rewritten unseen.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct GetLogHead {}
+impl Operation for GetLogHead {
+    const ROUTE: Route = Route::get(SERVICE, "/api/logs/checkpoint");
+    type Policy = Readers;
+    type Reply = LogHead;
+}
+
+/// The proof that an entry stands in the journal, unaltered: for a file, and for `guichet journal check`, which needs no
+/// server.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct LogProof(pub serde_json::Value);
+
+/// The proof of one entry. It shows as much of it as the caller may see; the rest of it is proven without being shown.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct GetLogProof {
+    /// Which entry.
+    pub id: EventId,
+}
+impl Operation for GetLogProof {
+    const ROUTE: Route = Route::get(SERVICE, "/api/logs/{id}/proof");
+    type Policy = Readers;
+    type Reply = LogProof;
+}

@@ -21,6 +21,8 @@ pub enum What {
     Trust,
     /// Taking events.
     Events,
+    /// Whether the journal's log goes on, and saying so.
+    Witness,
     /// How it does.
     Health,
     /// What its certificates and links are like.
@@ -39,6 +41,7 @@ impl What {
         match path {
             TRUST => Self::Trust,
             EVENTS => Self::Events,
+            EXTENSION | COSIGNATURES => Self::Witness,
             JOIN => Self::Joining,
             CERTIFICATES | LISTS => Self::Certificates,
             LINKS => Self::Links,
@@ -73,6 +76,7 @@ pub const ALLOWED: &[(&str, &str, What)] = &[
     (identity::SERVICE, journal::SERVICE, What::Events),
     (bank::SERVICE, journal::SERVICE, What::Events),
     (authority::SERVICE, journal::SERVICE, What::Events),
+    (monitor::SERVICE, journal::SERVICE, What::Witness),
     (monitor::SERVICE, authority::SERVICE, What::Health),
     (monitor::SERVICE, identity::SERVICE, What::Links),
     (monitor::SERVICE, bank::SERVICE, What::Links),
@@ -128,6 +132,12 @@ impl Group for Telling {
     const NAME: &'static str = "telling service";
 }
 
+/// Those who watch that the journal's log goes on, by their certificate.
+pub struct Witnessing;
+impl Group for Witnessing {
+    const NAME: &'static str = "witness";
+}
+
 /// Those who look after the links of others, by their certificate.
 pub struct Watching;
 impl Group for Watching {
@@ -151,6 +161,7 @@ pub fn groups(peer: &str, service: &str) -> Vec<&'static str> {
     let member = [
         (What::Trust, Verifying::NAME),
         (What::Events, Telling::NAME),
+        (What::Witness, Witnessing::NAME),
         (What::Links, Watching::NAME),
         (What::Reports, Reporting::NAME),
     ];
@@ -162,6 +173,8 @@ const LIVE: &str = "/health/live";
 const READY: &str = "/health/ready";
 const TRUST: &str = "/inner/trust";
 const EVENTS: &str = "/inner/events";
+const EXTENSION: &str = "/inner/log/extension";
+const COSIGNATURES: &str = "/inner/log/cosignatures";
 pub(crate) const JOIN: &str = "/inner/join";
 pub(crate) const CERTIFICATES: &str = "/inner/certificates";
 pub(crate) const LISTS: &str = "/inner/lists";
@@ -227,6 +240,44 @@ impl Operation for TakeEvents {
     }
 }
 
+/// The journal's newest head, and the proof that its log goes on from what the witness remembers.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Extension {
+    /// The note (C2SP `tlog-checkpoint`); nothing while the log is empty.
+    pub checkpoint: Option<String>,
+    /// The consistency proof (RFC 6962 section 2.1.2), in base64.
+    pub path: Vec<String>,
+    /// The key of the log. A witness believes the first that it sees, and no other after that.
+    pub key: String,
+}
+
+/// Asks whether the journal's log goes on. For its witness.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct GetExtension {
+    /// How many entries the head has that the witness remembers.
+    pub from: u64,
+}
+impl Operation for GetExtension {
+    const ROUTE: Route = Route::get(journal::SERVICE, EXTENSION).accepts(&[Scheme::Certificate]);
+    type Policy = In<Witnessing>;
+    type Reply = Extension;
+}
+
+/// Hands the journal what a witness signed of its head.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct TakeCosignature {
+    /// How many entries that head has.
+    pub size: u64,
+    /// The line of the signature (C2SP `tlog-cosignature`).
+    #[schemars(length(max = 400))]
+    pub signature: String,
+}
+impl Operation for TakeCosignature {
+    const ROUTE: Route = Route::post(journal::SERVICE, COSIGNATURES).accepts(&[Scheme::Certificate]).body_limit(4096);
+    type Policy = In<Witnessing>;
+    type Reply = aaa::Done;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +305,9 @@ mod tests {
             ("journal", "bank", LIVE),
             ("bank", "journal", "/health/ready"),
             ("monitor", "journal", EVENTS),
+            ("bank", "journal", EXTENSION),
+            ("web", "journal", COSIGNATURES),
+            ("monitor", "bank", EXTENSION),
             ("web", "bank", LINKS),
             ("web", "monitor", LINKS),
             ("bank", "monitor", REPORTS),

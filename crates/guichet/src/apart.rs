@@ -97,7 +97,7 @@ impl Site {
         };
         welcome.tell(arguments, self.office.is_new().then(|| self.office.fingerprint()))?;
         if demonstrated {
-            demo::finished(&identity_settings(&self.settings))?;
+            demo::finished(&settings_apart(&self.settings))?;
         }
         notify::serves(shutdown);
         shutdown.begun().await;
@@ -177,14 +177,18 @@ fn template(data_dir: &Path, port: u16) -> String {
     )
 }
 
-/// The same settings with identity's own folder, where it keeps its keys.
-fn identity_settings(settings: &Settings) -> Settings {
-    Settings { data_dir: settings.data_dir.join(contracts::identity::SERVICE), ..settings.clone() }
+/// The same settings with the folders in which identity and the journal keep their keys.
+fn settings_apart(settings: &Settings) -> Settings {
+    Settings {
+        data_dir: settings.data_dir.join(contracts::identity::SERVICE),
+        log_dir: settings.data_dir.join(contracts::journal::SERVICE),
+        ..settings.clone()
+    }
 }
 
 /// Brings the databases up to date, and sees to it that somebody can sign in.
 async fn fill(settings: &Settings, demonstrate: bool, clock: &Clock, chance: &Chance) -> Result<Vec<Greeted>, Failure> {
-    let settings = identity_settings(settings);
+    let settings = settings_apart(settings);
     demo::check(&settings)?;
     if demonstrate {
         let people = demo::fill(&settings, clock, chance).await?;

@@ -74,6 +74,9 @@ down or a certificate is about to end.")]
     /// The keys that sign access tokens
     #[command(subcommand)]
     Keys(Keys),
+    /// Whether the journal is what it was, and proofs of what stands in it
+    #[command(subcommand)]
+    Journal(crate::journal_log::Journal),
     /// Certificates from an authority of your own: begin it, sign, show, verify, revoke, renew
     #[command(
         subcommand,

@@ -1,11 +1,11 @@
 //! The services, wired together in one process. It decides nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aaa::{Directory, Entry, Jwks, Problem, Transport, Verifier};
-use axum::Router;
+use aaa::{ClientCertificate, Directory, Entry, Jwks, Problem, Transport, Verifier};
+use axum::{Extension, Router};
 use bank::{Bank, BankConfig};
 use chassis::Shutdown;
 use contracts::peers::Trusted;
@@ -27,7 +27,9 @@ pub struct Plan {
     /// Where their stores are.
     pub databases: Databases,
     /// Where the key that signs access tokens is kept.
-    pub key: std::path::PathBuf,
+    pub key: PathBuf,
+    /// The folder of the key that signs the journal's log, and of what its witness remembers.
+    pub log: PathBuf,
     /// Reverse proxies of one's own in front of it.
     pub proxies: u8,
     /// The address that clients use, if it is known: proofs of possession must be made for it.
@@ -54,6 +56,9 @@ pub struct House {
     money: Room<Bank>,
     memory: Room<Journal>,
     monitor: Monitor,
+    /// The way of the journal's witness.
+    witnessed: Directory,
+    folder: PathBuf,
 }
 
 /// How often identity's own verifier asks which keys sign and what was revoked: other instances sign and revoke as well.
@@ -62,10 +67,10 @@ const ASKING: Duration = Duration::from_secs(1);
 impl House {
     /// Opens the stores, bringing them up to date, and wires the services.
     pub async fn open(plan: Plan) -> Result<Self, Failure> {
-        let Plan { databases, key, proxies, origin: address, bank: config, clock, chance } = plan;
+        let Plan { databases, key, log: folder, proxies, origin: address, bank: config, clock, chance } = plan;
         let ground = Ground::new(clock.clone(), chance.clone(), proxies, address);
         let of = |service| databases.of(service);
-        let memory = rooms::journal(&ground, &of(contracts::journal::SERVICE)?).await?;
+        let memory = rooms::journal(&ground, &of(contracts::journal::SERVICE)?, &folder).await?;
         // Relays begin, with the services that tell, when everybody has subscribed.
         memory.service.subscribe(&ground.bus);
         ground.hear_revocations();
@@ -84,6 +89,11 @@ impl House {
             api = api.merge(module.own);
             directory.set(service, Transport::in_process(module.router));
         }
+        // The witness comes by the inner door, as it would from a process of its own.
+        let inner = memory.service.clone().inner(ground.inner_gate(memory.name, memory.audit()))?;
+        let seen = ClientCertificate { name: contracts::monitor::SERVICE.to_owned(), serial: String::new() };
+        let witnessed = Directory::default();
+        witnessed.set(memory.name, Transport::in_process(inner.router.layer(Extension(seen))));
         let web = Web::new(directory.clone(), clock, chance).behind(proxies);
         let router = origin::origin(api, &directory, ground.gate(Arc::new(())), web)?;
         let identity = people.service.clone();
@@ -92,7 +102,7 @@ impl House {
             (money.name, money.store.clone()),
             (memory.name, memory.store.clone()),
         ];
-        Ok(Self { directory, router, identity, stores, ground, people, money, memory, monitor })
+        Ok(Self { directory, router, identity, stores, ground, people, money, memory, monitor, witnessed, folder })
     }
 
     /// Begins what runs by itself until `shutdown`: the monitor's rounds, requests that expire, sessions that ended.
@@ -103,6 +113,10 @@ impl House {
         self.people.keep_clean(shutdown);
         self.money.keep_clean(shutdown);
         self.memory.keep_clean(shutdown);
+        let witness = rooms::witness(&self.monitor, &self.witnessed, &self.folder, &self.ground.chance, shutdown);
+        if let Err(failure) = witness {
+            tracing::error!(%failure, "nobody watches that the journal's history stays what it is");
+        }
     }
 
     /// Each service's store, for checks that look at everything.
@@ -182,7 +196,7 @@ pub(crate) fn believe(verifier: &Verifier, trusted: Trusted, known: &mut Jwks) {
 }
 
 /// Where the signing key is kept in a data directory.
-pub fn signing_key(data_dir: &Path) -> std::path::PathBuf {
+pub fn signing_key(data_dir: &Path) -> PathBuf {
     data_dir.join("signing.key")
 }
 

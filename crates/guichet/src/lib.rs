@@ -14,6 +14,7 @@ mod failure;
 mod health;
 mod house;
 mod import;
+mod journal_log;
 mod keys;
 mod links;
 mod node;
@@ -58,6 +59,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Users(Users::Unlock(arguments)) => users::unlock(arguments).await,
         Command::Users(Users::Import(arguments)) => import::users(arguments).await,
         Command::Keys(Keys::Rotate { place, revoke }) => keys::rotate(&place, revoke),
+        Command::Journal(command) => journal_log::run(command).await,
         Command::Pki(command) => certificates::run(command).await,
     }
 }

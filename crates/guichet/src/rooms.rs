@@ -16,9 +16,11 @@ use contracts::events::AUTH_REVOKED;
 use contracts::peers;
 use futures_util::future::BoxFuture;
 use identity::{Identity, RefusedPasswords, SharedSecret, SharedSecretError, SigningKey};
-use journal::Journal;
+use journal::{ForeignKey, Journal};
+use monitor::Monitor;
 use store::{Database, Migration, Store};
 use vocabulary::{Chance, Clock};
+use zeroize::Zeroizing;
 
 use crate::Failure;
 
@@ -36,6 +38,11 @@ const REFUSED_PASSWORDS: &str = "refused-passwords.txt";
 const SHARED_SECRET: &str = "shared.key";
 /// How long a verifier that hears nothing goes on believing tokens.
 pub(crate) const UNHEARD: Duration = Duration::from_mins(1);
+/// What signs the heads of the journal's log, and what the witness signs with.
+pub(crate) const LOG_KEY: &str = "journal.key";
+const WITNESS_KEY: &str = "witness.key";
+/// How often the head of the log is signed.
+const SEALING: Duration = Duration::from_secs(1);
 /// How often what ended by itself is cleaned up.
 const CLEANING: Duration = Duration::from_mins(1);
 /// How long a stop waits for the last events to reach the journal; what is left is told at the next start.
@@ -228,10 +235,36 @@ pub(crate) async fn bank(ground: &Ground, database: &Database, config: BankConfi
     Ok(Room::new(NAME, service, store, &ground.chance).told_by(relay))
 }
 
-/// The journal. It hears nothing by itself: subscribe it, or let others hand it their events.
-pub(crate) async fn journal(ground: &Ground, database: &Database) -> Result<Room<Journal>, Failure> {
+/// The journal, whose log is signed by the key in `folder`. It hears nothing by itself: subscribe it, or let others hand it
+/// their events.
+pub(crate) async fn journal(ground: &Ground, database: &Database, folder: &Path) -> Result<Room<Journal>, Failure> {
     let store = ground.open(database, journal::MIGRATIONS).await?;
-    Ok(Room::new(contracts::journal::SERVICE, Journal::new(store.clone()), store, &ground.chance))
+    let key = secret(&folder.join(LOG_KEY), &ground.chance)?;
+    let key = journal::log_key(key).map_err(|error| Failure::Settings(error.to_string()))?;
+    let journal = Journal::new(store.clone(), key, ground.chance.clone());
+    journal.begin_log().await.map_err(|error| match error {
+        ForeignKey::Store(error) => Failure::from(error),
+        error @ ForeignKey::Another { .. } => Failure::Settings(error.to_string()),
+    })?;
+    Ok(Room::new(contracts::journal::SERVICE, journal, store, &ground.chance))
+}
+
+/// The monitor as the witness of the journal's log, with a key of its own in `folder`.
+pub(crate) fn witness(
+    monitor: &Monitor,
+    journal: &Directory,
+    folder: &Path,
+    chance: &Chance,
+    shutdown: &Shutdown,
+) -> Result<(), Failure> {
+    let key = secret(&folder.join(WITNESS_KEY), chance)?;
+    let key = monitor::witness_key(key).map_err(|error| Failure::Settings(error.to_string()))?;
+    monitor.be_witness(&key, folder, journal, shutdown);
+    Ok(())
+}
+
+fn secret(path: &Path, chance: &Chance) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    chassis::secret(path, chance).map_err(|error| Failure::Settings(error.to_string()))
 }
 
 impl Room<Identity> {
@@ -286,8 +319,17 @@ impl Room<Journal> {
         self.service.clone().module(ground.gate(self.audit()))
     }
 
-    /// Cleans up from time to time.
+    /// Signs the head of the log every moment, and cleans up from time to time.
     pub(crate) fn keep_clean(&self, shutdown: &Shutdown) {
+        let room = self.clone();
+        rounds(SEALING, shutdown, move || {
+            let room = room.clone();
+            async move {
+                if let Err(error) = room.service.seal().await {
+                    tracing::warn!(%error, "the head of the journal's log could not be signed");
+                }
+            }
+        });
         let room = self.clone();
         rounds(CLEANING, shutdown, move || {
             let room = room.clone();

@@ -232,7 +232,7 @@ impl Opening {
 
     async fn journal(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
         let database = self.node.database()?;
-        let room = self.patiently(async || rooms::journal(ground, &database).await).await?;
+        let room = self.patiently(async || rooms::journal(ground, &database, &self.node.data_dir).await).await?;
         room.keep_clean(&self.shutdown);
         self.follow_identity(ground).await;
         let gate = ground.inner_gate(room.name, room.audit());
@@ -256,6 +256,7 @@ impl Opening {
         monitor.check_now().await;
         tokio::spawn(monitor.clone().watch(self.shutdown.clone()));
         reporter.note(&monitor, &self.shutdown);
+        rooms::witness(&monitor, &ground.directory, &self.node.data_dir, &ground.chance, &self.shutdown)?;
         self.follow_identity(ground).await;
         Ok((module.router, Box::pin(std::future::ready(()))))
     }

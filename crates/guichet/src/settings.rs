@@ -56,6 +56,8 @@ impl BankFile {
 pub struct Settings {
     /// Where keys and databases are kept.
     pub data_dir: PathBuf,
+    /// Where the key of the journal's log is, and what its witness remembers.
+    pub log_dir: PathBuf,
     /// Where the services' stores are.
     pub databases: Databases,
     /// Where HTTPS is served.
@@ -121,6 +123,7 @@ impl Settings {
         };
         let bank = file.bank.complete()?;
         Ok(Self {
+            log_dir: data_dir.clone(),
             data_dir,
             databases,
             listen: file.listen.unwrap_or(DEFAULT_LISTEN),

@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: StatusArguments) -> Result<(), Failure> {
 }
 
 /// The first line of a file.
-fn token(path: &Path) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn token(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let text = std::fs::read_to_string(path).map(Zeroizing::new);
     let text = text.map_err(|error| Failure::file("read the token from", path, &error))?;
     let line = text.lines().next().unwrap_or_default().trim();

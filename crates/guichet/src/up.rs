@@ -102,6 +102,7 @@ pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
         origin: None,
         databases: settings.databases.clone(),
         key: signing_key(&settings.data_dir),
+        log: settings.log_dir.clone(),
         bank: settings.bank.clone(),
         clock,
         chance,

@@ -3,11 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aaa::Principal;
 use bus::Envelope;
 use contracts::events::{Action, Audience, Level, LogEvent, Person};
 use contracts::journal::LogEntry;
+use contracts::roles::{Agent, Superuser};
 use contracts::{Cursor, Page};
 use vocabulary::{EventId, Timestamp, UserId};
+
+use crate::log::View;
+
+/// Longest payload that is read, in bytes. The longest event of the bank has a few hundred.
+const LONGEST: usize = 1024 * 1024;
 
 /// An event as it is kept.
 pub(crate) struct Kept {
@@ -22,7 +29,11 @@ impl Kept {
     /// From the bus. What cannot be read is kept all the same, as an error that staff will see.
     pub(crate) fn from_envelope(envelope: Envelope) -> Self {
         let Envelope { id, source, seq, payload, at, .. } = envelope;
-        let (event, raw) = match serde_json::from_str::<LogEvent>(&payload) {
+        let read = match payload.len() {
+            ..=LONGEST => serde_json::from_str::<LogEvent>(&payload).map_err(|error| error.to_string()),
+            long => Err(format!("it has {long} bytes, and at most {LONGEST} are kept")),
+        };
+        let (event, raw) = match read {
             Ok(event) => (event, None),
             Err(error) => {
                 tracing::error!(source, seq, %id, %error, "an event cannot be read; it is kept as it came");
@@ -35,13 +46,29 @@ impl Kept {
                     actor: None,
                     subject: None,
                     message: format!("Event {seq} of {source} could not be read; it is kept as it came."),
-                    details: [("reason".to_owned(), error.to_string())].into(),
+                    details: [("reason".to_owned(), error)].into(),
                     trace_id: None,
                 };
-                (event, Some(storable(payload)))
+                let cut = payload.floor_char_boundary(LONGEST);
+                (event, Some(storable(payload.get(..cut).unwrap_or_default().to_owned())))
             }
         };
         Self { event: cleaned(event), source, seq, raw }
+    }
+}
+
+impl Kept {
+    /// How much of it `reader` may see; nothing at all of what is not for them.
+    pub(crate) fn seen_by(&self, reader: Reader) -> Option<View> {
+        let Reader { id, staff } = reader;
+        let is = |person: &Option<Person>| person.as_ref().is_some_and(|person| person.id == id);
+        let concerned = is(&self.event.subject) && self.event.audience == Audience::Members;
+        match (staff, concerned) {
+            (true, _) => Some(View::Whole),
+            (false, true) if is(&self.event.actor) => Some(View::Whole),
+            (false, true) => Some(View::WithoutActor),
+            (false, false) => None,
+        }
     }
 }
 
@@ -66,6 +93,12 @@ fn cleaned(event: LogEvent) -> LogEvent {
 pub(crate) struct Reader {
     pub(crate) id: UserId,
     pub(crate) staff: bool,
+}
+
+impl Reader {
+    pub(crate) fn of(by: &Principal) -> Self {
+        Self { id: by.id, staff: by.is_in::<Agent>() || by.is_in::<Superuser>() }
+    }
 }
 
 /// An entry from the database, before it is shown to anybody.

@@ -10,6 +10,12 @@ pub(crate) enum Error {
     Cursor,
     #[error("is before `from`: give a day that is not earlier")]
     Period,
+    #[error("there is no such entry")]
+    NoEntry,
+    #[error("the journal signs its log every second, and has not yet since this entry came")]
+    NotYet,
+    #[error("is no signature of a witness on the head of that size")]
+    Signature,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -19,6 +25,9 @@ impl From<Error> for Problem {
         match &error {
             Error::Cursor => Self::fault("cursor", error),
             Error::Period => Self::fault("to", error),
+            Error::NoEntry => Self::not_found(),
+            Error::NotYet => Self::unavailable(1, &error).detail(error.to_string()),
+            Error::Signature => Self::fault("signature", error),
             Error::Store(cause) => chassis::store_problem(cause),
         }
     }

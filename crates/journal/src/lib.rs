@@ -8,11 +8,14 @@
 mod entry;
 mod error;
 mod hearing;
+mod log;
+mod proving;
 mod service;
 mod store;
 
 use aaa::{Api, Entry, Gate, Misconfigured, Module};
 
+pub use crate::proving::{AuditError, ForeignKey, audit, cosigned, log_key};
 pub use crate::service::Journal;
 pub use crate::store::{MIGRATIONS, QUERIES};
 
@@ -29,10 +32,14 @@ impl Journal {
 
     /// What other services alone may ask, each known by its certificate.
     pub fn inner(self, gate: Gate) -> Result<Module, Misconfigured> {
-        Api::new(self, gate).serve(service::take_events).finish()
+        Api::new(self, gate)
+            .serve(service::take_events)
+            .serve(proving::get_extension)
+            .serve(proving::take_cosignature)
+            .finish()
     }
 }
 
 fn mount(api: Api<Journal>) -> Api<Journal> {
-    api.serve(service::list_logs)
+    api.serve(service::list_logs).serve(proving::get_log_head).serve(proving::get_log_proof)
 }

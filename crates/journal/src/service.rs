@@ -1,30 +1,37 @@
 //! What the journal does: takes events, shows entries, says how it does.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use aaa::{Call, Done};
 use bus::{Bus, Envelope};
 use chassis::{Health, Truth};
 use contracts::Page;
 use contracts::journal::{ListLogs, LogEntry};
 use contracts::peers::{TakeEvents, Told};
-use contracts::roles::{Agent, Superuser};
-use store::{Store, StoreError};
-use vocabulary::{Day, Login, Timestamp};
+use store::{Store, StoreError, Transaction};
+use tlog::{Hash, SigningKey};
+use vocabulary::{Chance, Day, EventId, Login, Timestamp};
 
 use crate::entry::{self, Kept, Place, Reader, Whose};
 use crate::error::Error;
 use crate::hearing::Heard;
-use crate::store::{self as table, Filter};
+use crate::log::{Leaf, StoredBadly};
+use crate::store::{self as table, Filter, log};
 
 /// The journal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    store: Store,
+    pub(crate) store: Store,
+    /// Signs the heads of the log.
+    pub(crate) key: Arc<SigningKey>,
+    pub(crate) chance: Chance,
 }
 
 impl Journal {
-    /// Over an open database with the journal's [`crate::MIGRATIONS`].
-    pub const fn new(store: Store) -> Self {
-        Self { store }
+    /// Over an open database with the journal's [`crate::MIGRATIONS`]; `key` is the log's, see [`crate::log_key`].
+    pub fn new(store: Store, key: SigningKey, chance: Chance) -> Self {
+        Self { store, key: Arc::new(key), chance }
     }
 
     /// Listens to everything on `bus`. Only `log.>` is kept; the rest tells that nothing in between is missing.
@@ -36,33 +43,55 @@ impl Journal {
         });
     }
 
-    /// Keeps events, all or none, each once however often it comes: the same event has the same id.
+    /// Keeps events, all or none, each once however often it comes: the same event has the same id. Each is a leaf of the log
+    /// from then on.
     pub async fn take(&self, envelopes: Vec<Envelope>) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
+        // First of all, or two takers of several sources would wait for one another.
+        let size = log::hold(&mut tx).await?;
+        let mut kept = Vec::new();
         for of_one_source in envelopes.chunk_by(|one, next| one.source == next.source) {
-            let Some(source) = of_one_source.first().map(|envelope| envelope.source.clone()) else { continue };
-            let before = table::hearing(&mut tx, &source).await?;
-            let mut hearing = before.clone();
-            let (mut events, mut new) = (Vec::new(), 0_u64);
-            for envelope in of_one_source {
-                let heard = hearing.hear(envelope.seq);
-                if let Heard::Beyond((first, last)) = heard {
-                    tracing::error!(source, first, last, "events of a source are missing");
-                }
-                if envelope.subject.starts_with("log.") {
-                    new = new.saturating_add(u64::from(heard != Heard::Again));
-                    events.push(Kept::from_envelope(envelope.clone()));
-                }
-            }
-            if table::keep(&mut tx, events).await? > new {
-                tracing::error!(
-                    source,
-                    "a source told other events under numbers it had used before: was it restored from a backup?"
-                );
-            }
-            table::set_hearing(&mut tx, &source, &before, &hearing).await?;
+            kept.extend(self.hear(&mut tx, of_one_source).await?);
         }
+        let leaves: Result<Vec<_>, StoredBadly> = kept.iter().map(|kept| self.leaf(kept)).collect();
+        table::keep(&mut tx, kept).await?;
+        log::append(&mut tx, size, &leaves.map_err(log::bad)?).await?;
         tx.commit().await
+    }
+
+    pub(crate) fn leaf(&self, kept: &Kept) -> Result<(EventId, Leaf, Hash), StoredBadly> {
+        let leaf = Leaf::of(kept, &self.chance)?;
+        let hash = leaf.hash(kept)?;
+        Ok((kept.event.id, leaf, hash))
+    }
+
+    /// Takes note of the numbers of one source, and gives the events that are new.
+    async fn hear(&self, tx: &mut Transaction, envelopes: &[Envelope]) -> Result<Vec<Kept>, StoreError> {
+        let Some(source) = envelopes.first().map(|envelope| &envelope.source) else { return Ok(Vec::new()) };
+        let before = table::hearing(tx, source).await?;
+        let mut hearing = before.clone();
+        let (mut events, mut unheard) = (Vec::new(), 0_usize);
+        for envelope in envelopes {
+            let heard = hearing.hear(envelope.seq);
+            if let Heard::Beyond((first, last)) = heard {
+                tracing::error!(source, first, last, "events of a source are missing");
+            }
+            if envelope.subject.starts_with("log.") {
+                unheard = unheard.saturating_add(usize::from(heard != Heard::Again));
+                events.push(Kept::from_envelope(envelope.clone()));
+            }
+        }
+        table::set_hearing(tx, source, &before, &hearing).await?;
+        let ids = events.iter().map(|kept| kept.event.id).collect();
+        let mut known: HashSet<EventId> = table::known_among(tx, ids).await?.into_iter().collect();
+        events.retain(|kept| known.insert(kept.event.id));
+        if events.len() > unheard {
+            tracing::error!(
+                source,
+                "a source told other events under numbers it had used before: was it restored from a backup?"
+            );
+        }
+        Ok(events)
     }
 
     async fn truths(&self) -> Result<Vec<Truth>, StoreError> {
@@ -103,9 +132,8 @@ pub(crate) async fn take_events(journal: Journal, call: Call<TakeEvents, Journal
 /// The entries that the caller may see and asked for, newest first.
 pub(crate) async fn list_logs(journal: Journal, call: Call<ListLogs, Journal>) -> Result<Page<LogEntry>, Error> {
     let (by, asked) = (call.by(), &call.request);
-    let staff = by.is_in::<Agent>() || by.is_in::<Superuser>();
-    let reader = Reader { id: by.id, staff };
-    let whose = if staff && !asked.mine {
+    let reader = Reader::of(by);
+    let whose = if reader.staff && !asked.mine {
         match asked.user.as_deref().map(of_user) {
             None => Whose::All,
             Some(Some(whose)) => whose,

@@ -1,4 +1,6 @@
-//! The journal's tables: the only SQL of the crate.
+//! The journal's tables. With [`log`], which keeps those of the tree, the only SQL of the crate.
+
+pub(crate) mod log;
 
 use ::store::{Affected, Bulk, Many, Migration, Query, Row, Scalar, StoreError, Transaction, columns, params};
 use contracts::events::{Action, Audience, Level};
@@ -9,19 +11,23 @@ use crate::entry::{Found, Kept, Place, Whose};
 use crate::hearing::Hearing;
 
 /// The journal's tables.
-pub const MIGRATIONS: &[Migration] = &[::store::migration!(
-    1,
-    "create",
-    "sql/migrations/sqlite/0001_create.sql",
-    "sql/migrations/postgres/0001_create.sql"
-)];
+pub const MIGRATIONS: &[Migration] = &[
+    ::store::migration!(
+        1,
+        "create",
+        "sql/migrations/sqlite/0001_create.sql",
+        "sql/migrations/postgres/0001_create.sql"
+    ),
+    ::store::migration!(2, "log", "sql/migrations/sqlite/0002_log.sql", "sql/migrations/postgres/0002_log.sql"),
+];
 
 const SQL: &str = include_str!("sql/entry.sql");
 const SOURCE_SQL: &str = include_str!("sql/source.sql");
 /// All query texts, for [`::store::check::prepare_all`].
-pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL];
+pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL, log::SQL];
 
 const ADD_ENTRIES: Query<Bulk> = Query::find(SQL, "add_entries");
+const KNOWN_AMONG: Query<Many> = Query::find(SQL, "known_among");
 const ENTRIES: Query<Many> = Query::find(SQL, "entries");
 const ENTRIES_OF_ACTION: Query<Many> = Query::find(SQL, "entries_of_action");
 const ENTRIES_OF_LEVEL: Query<Many> = Query::find(SQL, "entries_of_level");
@@ -64,8 +70,13 @@ pub(crate) async fn set_hearing(
     Ok(())
 }
 
-/// Keeps the events that are not kept yet, and gives how many those were.
-pub(crate) async fn keep(tx: &mut Transaction, events: Vec<Kept>) -> Result<u64, StoreError> {
+/// Those of the events that are kept already.
+pub(crate) async fn known_among(tx: &mut Transaction, ids: Vec<EventId>) -> Result<Vec<EventId>, StoreError> {
+    tx.run(&KNOWN_AMONG, params![ids]).await?.iter().map(|row| row.get("id")).collect()
+}
+
+/// Keeps events that are not kept yet.
+pub(crate) async fn keep(tx: &mut Transaction, events: Vec<Kept>) -> Result<(), StoreError> {
     let count = events.len();
     let text = |it: &'static str| it.to_owned();
     let (mut ids, mut sources, mut numbers, mut times) = (vec![], vec![], vec![], vec![]);
@@ -108,7 +119,7 @@ pub(crate) async fn keep(tx: &mut Transaction, events: Vec<Kept>) -> Result<u64,
         traces,
         raws
     ];
-    tx.bulk(&ADD_ENTRIES, columns).await
+    tx.bulk(&ADD_ENTRIES, columns).await.map(drop)
 }
 
 /// Which entries are asked for.

@@ -9,10 +9,12 @@
 mod reports;
 mod service;
 mod sight;
+mod witness;
 
 use aaa::{Api, Entry, Gate, Misconfigured, Module};
 
 pub use service::Monitor;
+pub use witness::witness_key;
 
 /// What the monitor offers.
 pub fn operations() -> Vec<Entry> {

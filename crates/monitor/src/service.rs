@@ -1,6 +1,7 @@
 //! What the monitor does: asks, remembers, answers.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::path::Path;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use aaa::{Call, Directory, Done, Problem};
@@ -9,12 +10,14 @@ use contracts::monitor::{
     GetLinks, GetReport, GetStatus, Health, Links, Outlook, Report, SERVICE, Status, TakeReport, Truth,
 };
 use futures_util::future::{join, join_all, join3};
+use tlog::SigningKey;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use vocabulary::Clock;
 
 use crate::reports::Reports;
 use crate::sight::Sight;
+use crate::witness::Watch;
 
 /// How often services are asked whether they can serve, and how long they may take to answer.
 const EVERY: Duration = Duration::from_secs(1);
@@ -41,6 +44,8 @@ struct Inner {
     reports: RwLock<Reports>,
     /// Somebody can serve who could not before: what they say of themselves is not known yet.
     came_up: Notify,
+    /// Of the journal's log.
+    witness: OnceLock<Watch>,
 }
 
 impl Monitor {
@@ -59,7 +64,14 @@ impl Monitor {
     fn over(directory: Directory, clock: Clock, services: Vec<&'static str>, apart: bool) -> Self {
         let sight = RwLock::new(Sight::new(&services, clock.now()));
         let (reports, came_up) = (RwLock::default(), Notify::new());
-        Self(Arc::new(Inner { directory, clock, services, sight, apart, reports, came_up }))
+        Self(Arc::new(Inner { directory, clock, services, sight, apart, reports, came_up, witness: OnceLock::new() }))
+    }
+
+    /// Is the witness of the journal's log too, until `shutdown`: with this key, remembering in `folder`, and reaching the
+    /// journal's inner door through `journal`.
+    pub fn be_witness(&self, key: &SigningKey, folder: &Path, journal: &Directory, shutdown: &Shutdown) {
+        let watch = self.0.witness.get_or_init(|| Watch::new(key, folder, journal, self.0.clock.clone()));
+        tokio::spawn(watch.clone().keep(shutdown.clone()));
     }
 
     /// Asks again and again, until `shutdown`.
@@ -204,7 +216,9 @@ impl chassis::Health for Monitor {
     }
 
     async fn truths(&self) -> Vec<chassis::Truth> {
-        vec![chassis::Truth::new("every service is asked every second", self.idle() <= STALE)]
+        let asked = chassis::Truth::new("every service is asked every second", self.idle() <= STALE);
+        let calm = |watch: &Watch| chassis::Truth::new("the journal's history was never rewritten", watch.is_calm());
+        [asked].into_iter().chain(self.0.witness.get().map(calm)).collect()
     }
 }
 

@@ -132,7 +132,8 @@ impl SigningKey {
         Self::from_seed(name, kind, Zeroizing::new(chance.bytes()))
     }
 
-    fn from_seed(name: &str, kind: KeyKind, seed: Zeroizing<[u8; 32]>) -> Result<Self, KeyError> {
+    /// The key that follows from a secret of 32 bytes (RFC 8032 section 5.1.5).
+    pub fn from_seed(name: &str, kind: KeyKind, seed: Zeroizing<[u8; 32]>) -> Result<Self, KeyError> {
         let pair = Ed25519KeyPair::from_seed_unchecked(&*seed).map_err(|_| KeyError::Form)?;
         let public = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Form)?;
         Ok(Self { seed, pair, public: VerifierKey::new(name, kind, public)? })

@@ -86,6 +86,18 @@ pub enum Refusal {
     Note(NoteError),
 }
 
+impl Refusal {
+    /// The two notes that contradict each other, where there are two.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        match self {
+            Self::Smaller { evidence, .. } | Self::Forked { evidence, .. } | Self::Inconsistent { evidence, .. } => {
+                Some(evidence)
+            }
+            Self::Offered(_) | Self::Remembered(_) | Self::Note(_) => None,
+        }
+    }
+}
+
 impl Witness {
     /// With its own key, for the log with that public key.
     pub fn new(key: SigningKey, log: VerifierKey) -> Result<Self, TrustError> {

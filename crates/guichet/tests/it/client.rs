@@ -131,6 +131,11 @@ impl Client {
         Self { token: Some(token.into()), ..self.stranger() }
     }
 
+    /// What it shows, if anything.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// The same without a token, on a connection of its own.
     pub(crate) fn stranger(&self) -> Self {
         match &self.wire {

@@ -15,6 +15,7 @@ mod import;
 mod joining;
 mod keys;
 mod kill;
+mod log;
 mod matrix;
 mod namespace;
 mod newcomer;

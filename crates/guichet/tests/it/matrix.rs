@@ -97,6 +97,7 @@ impl Scene {
             origin: None,
             databases: Databases::Directory(home.path().to_owned()),
             key: key.clone(),
+            log: home.path().to_owned(),
             bank: bank::BankConfig::example().unwrap(),
             clock: clock.clone(),
             chance: Chance::seeded(1),

@@ -126,6 +126,7 @@ async fn a_bank_does_the_same_inside_and_outside() {
     let house = House::open(Plan {
         databases: Databases::Directory(home.path().to_owned()),
         key: home.path().join("signing.key"),
+        log: home.path().to_owned(),
         proxies: 0,
         origin: None,
         bank: bank::BankConfig::example().unwrap(),

@@ -49,6 +49,7 @@ impl Scene {
         let house = House::open(Plan {
             databases: Databases::Directory(home.path().to_owned()),
             key: home.path().join("signing.key"),
+            log: home.path().to_owned(),
             proxies: 0,
             origin: None,
             bank: bank::BankConfig::example().unwrap(),

@@ -5,15 +5,18 @@
 insert into entries
   (id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details,
   trace_id, raw)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-on conflict do nothing;
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
 -- name: add_entries*! (postgres)
 insert into entries
   (id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details,
   trace_id, raw)
 select * from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::uuid[],
-  $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[])
-on conflict do nothing;
+  $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[]);
+
+-- name: known_among (sqlite)
+select id from entries where id in rarray($1);
+-- name: known_among (postgres)
+select id from entries where id = any($1);
 
 -- name: entries
 -- All of them.

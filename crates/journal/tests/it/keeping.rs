@@ -32,7 +32,7 @@ async fn an_event_that_comes_twice_is_kept_once() {
 async fn what_two_instances_are_told_at_once_is_kept_once_and_leaves_no_gap() {
     for world in worlds().await {
         let store = Store::open(&world.database.database, MIGRATIONS, world.clock.clone()).await.unwrap();
-        let other = Journal::new(store);
+        let other = Journal::new(store, journal::log_key([2; 32].into()).unwrap(), world.chance.clone());
         let events: Vec<LogEvent> = (0..60).map(|number| world.event(&number.to_string())).collect();
         // As two relays bring them: each in order, at their own pace.
         let bring = async |journal: &Journal, at_once: usize| {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod keeping;
+mod log;
 mod reading;
 
 use std::collections::BTreeMap;
@@ -47,7 +48,8 @@ async fn worlds() -> Vec<World> {
             clock.clone(),
             chance.clone(),
         );
-        let journal = Journal::new(store.clone());
+        let key = journal::log_key([2; 32].into()).unwrap();
+        let journal = Journal::new(store.clone(), key, chance.clone());
         let directory = Directory::default();
         directory.set(SERVICE, Transport::in_process(journal.clone().module(gate).unwrap().router));
         let caller = directory.caller();
@@ -59,10 +61,14 @@ async fn worlds() -> Vec<World> {
 impl World {
     /// The entries that `person` gets.
     async fn list(&self, person: &Person, role: &str, asked: ListLogs) -> Result<Page<LogEntry>, Problem> {
+        self.caller_of(person, role).call(asked).await
+    }
+
+    fn caller_of(&self, person: &Person, role: &str) -> Caller {
         let now = self.clock.now();
         let who = Principal::named(&person.login, [role]).during(now, now.plus(Duration::from_mins(10)));
         let claims = self.signer.claims(&Principal { id: person.id, ..who });
-        self.caller.with_token(self.signer.sign(&claims).unwrap()).call(asked).await
+        self.caller.with_token(self.signer.sign(&claims).unwrap())
     }
 
     /// Their messages.

@@ -1,0 +1,132 @@
+//! What stands in the journal is proven without the bank, and a history that was written anew is noticed.
+
+use std::path::Path;
+
+use serde_json::Value;
+use store::{Affected, Database, Query, Script, Store};
+use vocabulary::Clock;
+
+use crate::people::sign_in;
+use crate::process::{Up, eventually, guichet, output};
+
+const SQL: &str = "\
+-- name: unlock#
+drop trigger leaves_no_delete; drop trigger nodes_no_delete; drop trigger checkpoints_no_delete;
+drop trigger cosignatures_no_delete; drop trigger log_only_grows;
+-- name: change!
+update entries set message = 'nothing happened' where id in (select id from entries order by at limit 1);
+-- name: forget_cosignatures!
+delete from cosignatures;
+-- name: forget_heads!
+delete from checkpoints;
+-- name: forget_nodes!
+delete from nodes;
+-- name: forget_leaves!
+delete from leaves;
+-- name: begin_anew!
+update log set size = 0, complete = false;
+";
+const UNLOCK: Query<Script> = Query::find(SQL, "unlock");
+const CHANGE: Query<Affected> = Query::find(SQL, "change");
+/// Everything that knows of the former history, in the order in which it can go.
+const REWRITE: [Query<Affected>; 6] = [
+    Query::find(SQL, "change"),
+    Query::find(SQL, "forget_cosignatures"),
+    Query::find(SQL, "forget_heads"),
+    Query::find(SQL, "forget_nodes"),
+    Query::find(SQL, "forget_leaves"),
+    Query::find(SQL, "begin_anew"),
+];
+
+/// Does to the journal's database what its operator can.
+async fn tamper(data_dir: &Path, statements: &[Query<Affected>]) {
+    let database = Database::Sqlite { path: data_dir.join("journal.sqlite") };
+    let store = Store::open(&database, journal::MIGRATIONS, Clock::system()).await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    tx.run(&UNLOCK, &[]).await.unwrap();
+    for statement in statements {
+        assert!(tx.run(statement, &[]).await.unwrap() > 0, "{}", statement.name());
+    }
+    tx.commit().await.unwrap();
+}
+
+fn verify(data_dir: &Path) -> Result<Value, String> {
+    let out = guichet(&["journal", "verify", "--json", "--data-dir"]).arg(data_dir).output().unwrap();
+    if out.status.success() {
+        return Ok(serde_json::from_slice(&out.stdout).unwrap());
+    }
+    Err(String::from_utf8(out.stderr).unwrap())
+}
+
+/// Waits until the witness has cosigned everything.
+async fn cosigned(data_dir: &Path) -> Value {
+    eventually("everything in the log is cosigned", async || {
+        verify(data_dir).ok().filter(|found| found["cosigned"] == found["entries"])
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_is_proven_without_the_bank() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("bank");
+    let bank = Up::on(&dir).start();
+    let first = bank.people("superuser").remove(0);
+    let superuser = sign_in(&bank.client(), &first.login, &first.password).await;
+    assert!(cosigned(&dir).await["entries"].as_u64().unwrap() > 0);
+    let entries = superuser.client.get("/api/logs?action=LOGIN").await.expect(200);
+    let id = entries["items"][0]["id"].as_str().unwrap().to_owned();
+    let token = home.path().join("token");
+    std::fs::write(&token, superuser.client.token().unwrap()).unwrap();
+    let (url, ca, token) = (&bank.line.url, bank.line.ca.to_str().unwrap(), token.to_str().unwrap());
+    let proof = output(&["journal", "proof", &id, "--url", url, "--ca", ca, "--token-file", token]);
+    drop(bank);
+
+    let file = home.path().join("proof.json");
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let out = guichet(&["journal", "check"]).arg(&file).arg("--trust").arg(&dir).output().unwrap();
+        let said = [out.stdout, out.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
+        (out.status.success(), said)
+    };
+    let (holds, said) = check(&proof);
+    assert!(holds && said.contains(&id) && said.contains("cosigned by guichet/witness"), "{said}");
+    let (holds, said) = check(&proof.replace("\"LOGIN\"", "\"LOGOUT\""));
+    assert!(!holds && said.contains("the entry was altered"), "{said}");
+    let (holds, said) = check("{}");
+    assert!(!holds && said.contains("proves nothing"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_altered_entry_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("bank");
+    let bank = Up::on(&dir).start();
+    cosigned(&dir).await;
+    drop(bank);
+    tamper(&dir, &[CHANGE]).await;
+    let said = verify(&dir).unwrap_err();
+    assert!(said.contains("the journal is not what it was: entry 0 was changed"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_was_written_anew_under_the_same_key_is_noticed_by_the_witness() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("bank");
+    let bank = Up::on(&dir).start();
+    cosigned(&dir).await;
+    let remembered = std::fs::read(dir.join("witness.note")).unwrap();
+    drop(bank);
+    tamper(&dir, &REWRITE).await;
+    let bank = Up::on(&dir).start();
+    eventually("the monitor tells", async || {
+        let status = bank.client().get("/api/status").await.expect(200).to_string();
+        status.contains(r#""holds":false,"name":"the journal's history was never rewritten""#).then_some(())
+    })
+    .await;
+    let said = verify(&dir).unwrap_err();
+    assert!(said.contains("the journal is not what it was"), "{said}");
+    assert_eq!(std::fs::read(dir.join("witness.note")).unwrap(), remembered, "nothing more is cosigned");
+    let evidence = std::fs::read_to_string(dir.join("witness.evidence")).unwrap();
+    assert_eq!(evidence.matches("guichet/journal\n").count(), 2, "{evidence}");
+}

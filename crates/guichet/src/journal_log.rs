@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use contracts::journal::{self as contract, GetLogProof};
 use journal::AuditError;
 use serde::Serialize;
-use store::Store;
+use store::{Store, Tables};
 use tlog::{Document, Opened, Shown, Trust, VerifierKey};
 use vocabulary::{Clock, EventId};
 
@@ -35,7 +35,7 @@ Examples:
   guichet journal verify                               the bank that `guichet up` runs here
   guichet journal verify --trust /mnt/keys             by keys that were kept elsewhere
   guichet journal verify --since last-month.note       only what came after a head that was kept
-  guichet journal verify --trust monitor --database 'postgres://journal@db:5432/guichet_journal?sslrootcert=…'
+  guichet journal verify --trust /var/lib/guichet/monitor --database 'postgres://journal@db:5432/guichet_{service}?…'
 
 It ends with 1 when anything was altered. Only a key that was kept elsewhere tells a history that was written anew.")]
     Verify(Verify),
@@ -117,8 +117,13 @@ struct Believed {
 impl Believed {
     fn read(folder: &Path) -> Result<Self, Failure> {
         let text = |name: &str| {
-            let path = folder.join(name);
-            std::fs::read_to_string(&path).map_err(|error| Failure::file("read", &path, &error))
+            std::fs::read_to_string(folder.join(name)).map_err(|error| {
+                Failure::Settings(format!(
+                    "cannot read {}: {error}. Whom to believe lies in the folder that --trust names, as {LOG_KEY} and {WITNESS_KEY}: \
+                     the data directory of the bank, or of its monitor, or a copy of these two",
+                    folder.join(name).display()
+                ))
+            })
         };
         let key = |name: &str| -> Result<VerifierKey, Failure> {
             let wrong = |error: &dyn std::fmt::Display| {
@@ -160,6 +165,11 @@ async fn verify(arguments: Verify) -> Result<(), Failure> {
     let since = since.transpose()?;
     let remembered = believed.remembered.as_deref().map(|note| open(&cosigned, REMEMBERED, note)).transpose()?;
     let database = settings.databases.of(contract::SERVICE)?;
+    if store::inspect(&database, journal::MIGRATIONS, &Clock::system()).await?.tables != Tables::Current {
+        return Err(Failure::Settings(
+            "the journal's database is not there, or older than this program: start the bank with it first".into(),
+        ));
+    }
     let store = Store::open(&database, journal::MIGRATIONS, Clock::system()).await?;
     let walked = journal::audit(&store, &trust, since.as_ref(), remembered.clone().into_iter().collect()).await;
     let walked = walked.map_err(|error| match error {

@@ -42,7 +42,7 @@ struct Inner {
     /// Whether there are links between the services.
     apart: bool,
     reports: RwLock<Reports>,
-    /// Somebody can serve who could not before: what they say of themselves is not known yet.
+    /// Somebody can serve who could not before, or the witness thinks otherwise: what is said of oneself has to be asked anew.
     came_up: Notify,
     /// Of the journal's log.
     witness: OnceLock<Watch>,
@@ -71,7 +71,9 @@ impl Monitor {
     /// journal's inner door through `journal`.
     pub fn be_witness(&self, key: &SigningKey, folder: &Path, journal: &Directory, shutdown: &Shutdown) {
         let watch = self.0.witness.get_or_init(|| Watch::new(key, folder, journal, self.0.clock.clone()));
-        tokio::spawn(watch.clone().keep(shutdown.clone()));
+        let monitor = self.clone();
+        // Known at once, not when the services are next asked what they say of themselves.
+        tokio::spawn(watch.clone().keep(shutdown.clone(), move || monitor.0.came_up.notify_one()));
     }
 
     /// Asks again and again, until `shutdown`.

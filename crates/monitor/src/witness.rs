@@ -75,8 +75,8 @@ impl Watch {
         self.0.alarm.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
-    /// Looks again and again, until `shutdown`.
-    pub(crate) async fn keep(self, shutdown: Shutdown) {
+    /// Looks again and again, until `shutdown`. Calls `changed` when it thinks otherwise of the log than before.
+    pub(crate) async fn keep(self, shutdown: Shutdown, changed: impl Fn() + Send) {
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         if let Err(error) = self.write(OWN_KEY, &format!("{}\n", self.0.public)) {
@@ -87,17 +87,25 @@ impl Watch {
                 () = shutdown.begun() => return,
                 _ = ticks.tick() => {}
             }
-            match self.look().await {
+            let thinks_otherwise = match self.look().await {
                 Ok(()) => self.raise(None),
                 Err(Unsigned::Rewritten(why)) => self.raise(Some(why)),
-                Err(error) => tracing::debug!(%error, "the journal's log was not looked at"),
+                Err(error) => {
+                    tracing::debug!(%error, "the journal's log was not looked at");
+                    false
+                }
+            };
+            if thinks_otherwise {
+                changed();
             }
         }
     }
 
-    fn raise(&self, why: Option<String>) {
+    /// Whether that is new.
+    fn raise(&self, why: Option<String>) -> bool {
         let mut alarm = self.0.alarm.lock().unwrap_or_else(PoisonError::into_inner);
-        if *alarm != why {
+        let new = *alarm != why;
+        if new {
             if let Some(why) = &why {
                 tracing::error!(why, "the journal's history is not what it was; nothing more is cosigned");
             } else {
@@ -105,6 +113,7 @@ impl Watch {
             }
             *alarm = why;
         }
+        new
     }
 
     /// Cosigns the newest head, if it is new and the log goes on.

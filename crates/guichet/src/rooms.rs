@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aaa::{
-    Credentials, Directory, Gate, Hasher, Misconfigured, Module, People, Principal, Problem, Revocation, Throttle,
-    Verifier,
+    Audit, Credentials, Decided, Directory, Gate, Hasher, Misconfigured, Module, People, Principal, Problem,
+    Revocation, Throttle, Verifier,
 };
 use bank::{Bank, BankConfig};
 use bus::{Bus, Relay};
@@ -81,7 +81,7 @@ impl Ground {
     }
 
     /// Lets in who shows an access token.
-    pub(crate) fn gate(&self, audit: Arc<dyn aaa::Audit>) -> Gate {
+    pub(crate) fn gate(&self, audit: Arc<dyn Audit>) -> Gate {
         let mut credentials = Credentials::new(identity::ISSUER).bearer(self.verifier.clone());
         if let Some(address) = &self.address {
             credentials = credentials.origin(address);
@@ -92,9 +92,9 @@ impl Ground {
     }
 
     /// Lets in services alone, by their certificates, and to no more than `contracts::peers` grants them at `service`.
-    pub(crate) fn inner_gate(&self, service: &'static str, audit: Arc<dyn aaa::Audit>) -> Gate {
+    pub(crate) fn inner_gate(&self, service: &'static str, audit: Arc<dyn Audit>) -> Gate {
         let credentials = Credentials::new(identity::ISSUER).people(Peers { service }).certificate();
-        Gate::new(credentials, audit, self.clock.clone(), self.chance.clone())
+        Gate::new(credentials, Arc::new(Refusals(audit)), self.clock.clone(), self.chance.clone())
     }
 
     async fn open(&self, database: &Database, migrations: &[Migration]) -> Result<Store, Failure> {
@@ -112,6 +112,18 @@ impl Ground {
                 Ok(())
             }
         });
+    }
+}
+
+/// Services ask one another every second: what was granted to one would be almost all of a record that is kept for months.
+struct Refusals(Arc<dyn Audit>);
+
+impl Audit for Refusals {
+    fn note(&self, decided: Decided) {
+        let decision = decided.record();
+        if decision.status >= 400 {
+            self.0.note(Decided::new(move || decision));
+        }
     }
 }
 
@@ -153,7 +165,7 @@ impl<S> Room<S> {
     }
 
     /// Where its decisions are noted.
-    pub(crate) fn audit(&self) -> Arc<dyn aaa::Audit> {
+    pub(crate) fn audit(&self) -> Arc<dyn Audit> {
         Arc::new(self.audit.clone())
     }
 

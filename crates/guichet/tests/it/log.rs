@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use store::{Affected, Database, Query, Script, Store};
+use store::{Affected, Database, Query, Scalar, Script, Store};
 use vocabulary::Clock;
 
 use crate::people::sign_in;
@@ -15,6 +15,8 @@ drop trigger leaves_no_delete; drop trigger nodes_no_delete; drop trigger checkp
 drop trigger cosignatures_no_delete; drop trigger log_only_grows;
 -- name: change!
 update entries set message = 'nothing happened' where id in (select id from entries order by at limit 1);
+-- name: inner_decisions$
+select count(*) from audit where payload like '%/inner/%';
 -- name: forget_cosignatures!
 delete from cosignatures;
 -- name: forget_heads!
@@ -26,6 +28,7 @@ delete from leaves;
 -- name: begin_anew!
 update log set size = 0, complete = false;
 ";
+const INNER_DECISIONS: Query<Scalar<i64>> = Query::find(SQL, "inner_decisions");
 const UNLOCK: Query<Script> = Query::find(SQL, "unlock");
 const CHANGE: Query<Affected> = Query::find(SQL, "change");
 /// Everything that knows of the former history, in the order in which it can go.
@@ -38,10 +41,14 @@ const REWRITE: [Query<Affected>; 6] = [
     Query::find(SQL, "begin_anew"),
 ];
 
+async fn journal_of(data_dir: &Path) -> Store {
+    let database = Database::Sqlite { path: data_dir.join("journal.sqlite") };
+    Store::open(&database, journal::MIGRATIONS, Clock::system()).await.unwrap()
+}
+
 /// Does to the journal's database what its operator can.
 async fn tamper(data_dir: &Path, statements: &[Query<Affected>]) {
-    let database = Database::Sqlite { path: data_dir.join("journal.sqlite") };
-    let store = Store::open(&database, journal::MIGRATIONS, Clock::system()).await.unwrap();
+    let store = journal_of(data_dir).await;
     let mut tx = store.begin().await.unwrap();
     tx.run(&UNLOCK, &[]).await.unwrap();
     for statement in statements {
@@ -106,7 +113,10 @@ async fn an_altered_entry_is_named() {
     let dir = home.path().join("bank");
     let bank = Up::on(&dir).start();
     cosigned(&dir).await;
-    drop(bank);
+    assert!(bank.terminate().success());
+    // The witness asks each second, for ever.
+    let recorded = journal_of(&dir).await.read().await.unwrap().run(&INNER_DECISIONS, &[]).await.unwrap();
+    assert_eq!(recorded, Some(0));
     tamper(&dir, &[CHANGE]).await;
     let said = verify(&dir).unwrap_err();
     assert!(said.contains("the journal is not what it was: entry 0 was changed"), "{said}");

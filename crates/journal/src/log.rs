@@ -73,39 +73,49 @@ pub(crate) enum View {
 }
 
 impl Leaf {
-    /// For an entry that is appended.
-    pub(crate) fn of(kept: &Kept, chance: &Chance) -> Result<Self, StoredBadly> {
+    /// For an entry that is appended, with what is appended to the tree.
+    pub(crate) fn of(kept: &Kept, chance: &Chance) -> Result<(Self, Hash), StoredBadly> {
         let secret = Secret::new(chance);
         let (actor, content) = openings(kept, secret)?;
-        Ok(Self { actor: actor.commitment(ACTOR), content: content.commitment(CONTENT), secret: Some(secret) })
+        let leaf = Self { actor: actor.commitment(ACTOR), content: content.commitment(CONTENT), secret: Some(secret) };
+        // The bytes of a leaf are the same whether contents are shown or not.
+        let hash = leaf.closed(kept)?.hash();
+        Ok((leaf, hash))
+    }
+
+    /// The entry of the log with nothing opened.
+    fn closed(&self, kept: &Kept) -> Result<Entry, EntryError> {
+        readable(kept)?.erased(ACTOR, self.actor)?.erased(CONTENT, self.content)
     }
 
     /// The entry of the log: contents opened as far as `view` goes, or erased.
     pub(crate) fn open(&self, kept: &Kept, view: View) -> Result<Entry, StoredBadly> {
-        let event = &kept.event;
-        let entry = Entry::new()
-            .readable("id", event.id.to_string())?
-            .readable("source", kept.source.as_str())?
-            .readable("seq", kept.seq.to_string())?
-            .readable("at", event.at.to_string())?
-            .readable("audience", event.audience.name())?
-            .readable("level", event.level.name())?
-            .readable("action", event.action.name())?;
-        let Some(secret) = self.secret else {
-            return Ok(entry.erased(ACTOR, self.actor)?.erased(CONTENT, self.content)?);
-        };
+        let Some(secret) = self.secret else { return Ok(self.closed(kept)?) };
         let (actor, content) = openings(kept, secret)?;
         let entry = match view {
-            View::Whole => entry.committed(ACTOR, actor)?,
-            View::WithoutActor => entry.erased(ACTOR, self.actor)?,
+            View::Whole => readable(kept)?.committed(ACTOR, actor)?,
+            View::WithoutActor => readable(kept)?.erased(ACTOR, self.actor)?,
         };
         Ok(entry.committed(CONTENT, content)?)
     }
 
-    /// What was appended to the tree.
+    /// What the entry as it stands now would be in the tree: its contents are committed to anew, unless they are erased.
     pub(crate) fn hash(&self, kept: &Kept) -> Result<Hash, StoredBadly> {
         Ok(self.open(kept, View::Whole)?.hash())
     }
+}
+
+/// What stays readable for ever.
+fn readable(kept: &Kept) -> Result<Entry, EntryError> {
+    let event = &kept.event;
+    Entry::new()
+        .readable("id", event.id.to_string())?
+        .readable("source", kept.source.as_str())?
+        .readable("seq", kept.seq.to_string())?
+        .readable("at", event.at.to_string())?
+        .readable("audience", event.audience.name())?
+        .readable("level", event.level.name())?
+        .readable("action", event.action.name())
 }
 
 fn openings(kept: &Kept, secret: Secret) -> Result<(Opening, Opening), StoredBadly> {

@@ -122,7 +122,7 @@ impl Journal {
     }
 
     /// The newest head, and the proof that it goes on from the `old` entries that somebody remembers.
-    pub async fn extends(&self, old: u64) -> Result<Option<(String, Vec<Hash>)>, StoreError> {
+    async fn extends(&self, old: u64) -> Result<Option<(String, Vec<Hash>)>, StoreError> {
         let mut tx = self.store.read().await?;
         let Some(Sealed { size, note }) = table::last_checkpoint(&mut tx).await? else { return Ok(None) };
         // A log that is shorter than it was has no proof, and whoever asked sees by the note that it is.
@@ -241,9 +241,7 @@ pub async fn audit(
             let entry = entry.and_then(|logged| Some((logged.kept?, logged.leaf)));
             let entry = entry.map(|(kept, leaf)| leaf.hash(&kept)).transpose();
             let entry = entry.map_err(|why| AuditError::Unreadable { index, why: why.to_string() })?;
-            let stored =
-                |id: NodeId| nodes.iter().find(|node| node.0 == index && node.1 == id.level).map(|node| node.2);
-            let row = Row { entry, nodes: NodeId::completed_by(index).map(stored).collect() };
+            let row = Row { entry, nodes: NodeId::completed_by(index).map(|id| nodes.get(id)).collect() };
             walker.push(&row).map_err(broken)?;
         }
     }

@@ -60,8 +60,7 @@ impl Journal {
     }
 
     pub(crate) fn leaf(&self, kept: &Kept) -> Result<(EventId, Leaf, Hash), StoredBadly> {
-        let leaf = Leaf::of(kept, &self.chance)?;
-        let hash = leaf.hash(kept)?;
+        let (leaf, hash) = Leaf::of(kept, &self.chance)?;
         Ok((kept.event.id, leaf, hash))
     }
 

@@ -3,9 +3,9 @@
 pub(crate) mod log;
 
 use ::store::{Affected, Bulk, Many, Migration, Query, Row, Scalar, StoreError, Transaction, columns, params};
-use contracts::events::{Action, Audience, Level};
+use contracts::events::{Action, Audience, Level, LogEvent, Person};
 use contracts::journal::LogEntry;
-use vocabulary::{EventId, Timestamp, UserId};
+use vocabulary::{EventId, Timestamp};
 
 use crate::entry::{Found, Kept, Place, Whose};
 use crate::hearing::Hearing;
@@ -159,24 +159,36 @@ pub(crate) async fn find(tx: &mut Transaction, filter: &Filter) -> Result<Vec<Fo
 }
 
 fn found(row: &Row) -> Result<Found, StoreError> {
+    let LogEvent { id, at, audience, level, action, actor, subject, message, details, trace_id } = event(row)?;
+    let (actor_id, actor) = actor.map(|person| (person.id, person.login)).unzip();
+    let (subject_id, subject) = subject.map(|person| (person.id, person.login)).unzip();
+    let source = row.get("source")?;
+    let entry =
+        LogEntry { id, at, audience, level, action, actor, subject, subject_id, message, details, source, trace_id };
+    Ok(Found { entry, actor_id })
+}
+
+/// What was told, as its row holds it.
+fn event(row: &Row) -> Result<LogEvent, StoreError> {
+    let person = |id: &str, login: &str| -> Result<Option<Person>, StoreError> {
+        let (id, login) = (row.get(id)?, row.get(login)?);
+        Ok(Option::zip(id, login).map(|(id, login)| Person { id, login }))
+    };
     let named = |column: &str| row.get::<String>(column);
     let unknown = |column: &str| StoreError::Row(format!("the column {column} holds an unknown word"));
     let details = serde_json::from_str(&named("details")?);
-    let entry = LogEntry {
-        id: row.get::<EventId>("id")?,
+    Ok(LogEvent {
+        id: row.get("id")?,
         at: row.get("at")?,
         audience: Audience::from_name(&named("audience")?).ok_or_else(|| unknown("audience"))?,
         level: Level::from_name(&named("level")?).ok_or_else(|| unknown("level"))?,
         action: Action::from_name(&named("action")?).ok_or_else(|| unknown("action"))?,
-        actor: row.get("actor_login")?,
-        subject: row.get("subject_login")?,
-        subject_id: row.get::<Option<UserId>>("subject_id")?,
+        actor: person("actor_id", "actor_login")?,
+        subject: person("subject_id", "subject_login")?,
         message: row.get("message")?,
         details: details.map_err(|error| StoreError::Row(format!("the column details {error}")))?,
-        source: row.get("source")?,
         trace_id: row.get("trace_id")?,
-    };
-    Ok(Found { entry, actor_id: row.get("actor_id")? })
+    })
 }
 
 /// How many runs of numbers are missing.

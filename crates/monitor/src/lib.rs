@@ -2,8 +2,8 @@
 //!
 //! Promises: every service is asked each second whether it can serve, and one that cannot, or does not answer within a
 //! second, is shown as down; where services stand apart, what their links were agreed on and how their certificates stand is
-//! known too; the answer comes from memory, so asking the monitor costs the services nothing. It holds no database and
-//! knows nothing of what the services do.
+//! known too; the answer comes from memory, so asking the monitor costs the services nothing; a journal whose history was
+//! written anew is noticed. It holds no database and knows nothing of what the services do.
 #![warn(missing_docs)]
 
 mod reports;

@@ -1,7 +1,6 @@
 //! The tables of the log: leaves, nodes, signed heads.
 
 use ::store::{Affected, Bulk, Many, Optional, Query, Row, Scalar, StoreError, Transaction, Uuid, columns, params};
-use contracts::events::{Action, Audience, Level, LogEvent, Person};
 use tlog::{Frontier, Hash, Node, NodeId, Plan};
 use vocabulary::{EventId, Timestamp};
 
@@ -77,9 +76,7 @@ async fn nodes(tx: &mut Transaction, wanted: &[NodeId]) -> Result<Nodes, StoreEr
     if wanted.is_empty() {
         return Ok(Nodes::from_rows([]));
     }
-    let rows = tx.run(&NODES_AT, params![leaves_of(wanted)]).await?;
-    let rows = rows.iter().map(|row| Ok((row.get("leaf")?, level(row)?, Hash(row.get("hash")?))));
-    Ok(Nodes::from_rows(rows.collect::<Result<Vec<_>, StoreError>>()?))
+    nodes_of(&tx.run(&NODES_AT, params![leaves_of(wanted)]).await?)
 }
 
 fn level(row: &Row) -> Result<u8, StoreError> {
@@ -153,44 +150,28 @@ pub(crate) async fn logged_between(tx: &mut Transaction, from: u64, to: u64) -> 
     tx.run(&LOGGED_BETWEEN, params![stored(from), stored(to)]).await?.iter().map(of_row).collect()
 }
 
-/// The nodes that came with these leaves: leaf, level, hash.
-pub(crate) async fn nodes_between(
-    tx: &mut Transaction,
-    from: u64,
-    to: u64,
-) -> Result<Vec<(u64, u8, Hash)>, StoreError> {
-    let rows = tx.run(&NODES_BETWEEN, params![stored(from), stored(to)]).await?;
-    rows.iter().map(|row| Ok((row.get("leaf")?, level(row)?, Hash(row.get("hash")?)))).collect()
+/// The nodes that came with these leaves.
+pub(crate) async fn nodes_between(tx: &mut Transaction, from: u64, to: u64) -> Result<Nodes, StoreError> {
+    nodes_of(&tx.run(&NODES_BETWEEN, params![stored(from), stored(to)]).await?)
+}
+
+fn nodes_of(rows: &[Row]) -> Result<Nodes, StoreError> {
+    let rows = rows.iter().map(|row| Ok((row.get("leaf")?, level(row)?, Hash(row.get("hash")?))));
+    Ok(Nodes::from_rows(rows.collect::<Result<Vec<_>, StoreError>>()?))
 }
 
 fn of_row(row: &Row) -> Result<Logged, StoreError> {
     let secret = row.get::<Option<[u8; 32]>>("salt")?.map(Secret);
     let leaf = Leaf { actor: Hash(row.get("actor")?), content: Hash(row.get("content")?), secret };
     let there = row.get::<Option<EventId>>("id")?.is_some();
-    Ok(Logged { place: row.get("place")?, leaf, kept: there.then(|| kept(row)).transpose()? })
+    let place: u64 = row.get("place")?;
+    let kept = there.then(|| kept(row)).transpose();
+    let kept = kept.map_err(|error| StoreError::Row(format!("entry {place} of the log was altered: {error}")))?;
+    Ok(Logged { place, leaf, kept })
 }
 
 fn kept(row: &Row) -> Result<Kept, StoreError> {
-    let named = |column: &str| row.get::<String>(column);
-    let unknown = |column: &str| StoreError::Row(format!("the column {column} holds an unknown word"));
-    let person = |id: &str, login: &str| -> Result<Option<Person>, StoreError> {
-        let (id, login) = (row.get(id)?, row.get(login)?);
-        Ok(Option::zip(id, login).map(|(id, login)| Person { id, login }))
-    };
-    let details = serde_json::from_str(&named("details")?);
-    let event = LogEvent {
-        id: row.get("id")?,
-        at: row.get("at")?,
-        audience: Audience::from_name(&named("audience")?).ok_or_else(|| unknown("audience"))?,
-        level: Level::from_name(&named("level")?).ok_or_else(|| unknown("level"))?,
-        action: Action::from_name(&named("action")?).ok_or_else(|| unknown("action"))?,
-        actor: person("actor_id", "actor_login")?,
-        subject: person("subject_id", "subject_login")?,
-        message: row.get("message")?,
-        details: details.map_err(|error| StoreError::Row(format!("the column details {error}")))?,
-        trace_id: row.get("trace_id")?,
-    };
-    Ok(Kept { event, source: row.get("source")?, seq: row.get("seq")?, raw: row.get("raw")? })
+    Ok(Kept { event: super::event(row)?, source: row.get("source")?, seq: row.get("seq")?, raw: row.get("raw")? })
 }
 
 /// A signed head: its size, and its note with what witnesses added.

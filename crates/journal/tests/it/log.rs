@@ -17,6 +17,8 @@ drop trigger leaves_only_erased on leaves; drop trigger checkpoints_append_only 
 drop trigger log_only_grows on log;
 -- name: change_message!
 update entries set message = 'nothing happened' where id = (select entry_id from leaves where place = 5);
+-- name: change_action!
+update entries set action = 'NOTHING' where id = (select entry_id from leaves where place = 5);
 -- name: remove_entry!
 delete from entries where id = (select entry_id from leaves where place = 5);
 -- name: remove_leaf!
@@ -65,6 +67,7 @@ macro_rules! statement {
 
 const UNLOCK: Query<Script> = Query::find(SQL, "unlock");
 statement!(CHANGE_MESSAGE = "change_message");
+statement!(CHANGE_ACTION = "change_action");
 statement!(REMOVE_ENTRY = "remove_entry");
 statement!(REMOVE_LEAF = "remove_leaf");
 statement!(CHANGE_LEAF = "change_leaf");
@@ -159,6 +162,16 @@ async fn whatever_is_altered_is_named() {
                 other => panic!("{what}: {other:?}"),
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_no_entry_can_have_is_named_too() {
+    for world in worlds().await {
+        world.filled().await;
+        world.tamper(&[&CHANGE_ACTION]).await;
+        let said = world.audit().await.unwrap_err().to_string();
+        assert!(said.contains("entry 5 of the log was altered"), "{said}");
     }
 }
 

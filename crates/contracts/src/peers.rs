@@ -40,7 +40,7 @@ impl What {
     pub fn of(path: &str) -> Self {
         match path {
             TRUST => Self::Trust,
-            EVENTS => Self::Events,
+            EVENTS | EVENTS_KEY => Self::Events,
             EXTENSION | COSIGNATURES => Self::Witness,
             JOIN => Self::Joining,
             CERTIFICATES | LISTS => Self::Certificates,
@@ -173,6 +173,7 @@ const LIVE: &str = "/health/live";
 const READY: &str = "/health/ready";
 const TRUST: &str = "/inner/trust";
 const EVENTS: &str = "/inner/events";
+const EVENTS_KEY: &str = "/inner/events/key";
 const EXTENSION: &str = "/inner/log/extension";
 const COSIGNATURES: &str = "/inner/log/cosignatures";
 pub(crate) const JOIN: &str = "/inner/join";
@@ -238,6 +239,22 @@ impl Operation for TakeEvents {
             faults.add("events", "are more than 200: send the rest in another call");
         }
     }
+}
+
+/// The key with which a source closes what it tells over a broker, so that the journal alone reads it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct EventsKey {
+    /// The public key, in PEM; nothing where the journal takes no events from a broker.
+    pub key: Option<String>,
+}
+
+/// Asks the journal for its [`EventsKey`]. From it alone, over a link that proves who it is: with another's, a stranger would read.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct GetEventsKey {}
+impl Operation for GetEventsKey {
+    const ROUTE: Route = Route::get(journal::SERVICE, EVENTS_KEY).accepts(&[Scheme::Certificate]);
+    type Policy = In<Telling>;
+    type Reply = EventsKey;
 }
 
 /// The journal's newest head, and the proof that its log goes on from what the witness remembers.

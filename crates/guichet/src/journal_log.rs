@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use aaa::Directory;
 use clap::{Args, Subcommand};
 use contracts::journal::{self as contract, GetLogProof};
-use journal::AuditError;
+use journal::{AuditError, EventKeys, SetAside};
 use serde::Serialize;
 use store::{Store, Tables};
 use tlog::{Document, Opened, Shown, Trust, VerifierKey};
@@ -53,6 +53,42 @@ Example:
 
 The folder holds journal.pub and witness.pub, as they lie in the folder of the bank's monitor.")]
     Check(Check),
+    /// Show what came over the broker and could not be used
+    #[command(after_help = "\
+Examples:
+  guichet journal quarantine --database 'postgres://journal@db:5432/guichet_{service}?…'
+  guichet journal quarantine --json --remove > looked-at.json
+
+The journal's truth `no message had to be set aside` holds again once what was lost was looked at and removed.")]
+    Quarantine(Quarantine),
+    /// Make the next key for events on their way; a journal that runs takes it up by itself
+    #[command(after_help = "\
+Examples:
+  guichet journal new-key --data-dir /var/lib/guichet/journal
+  guichet journal new-key --data-dir guichet-data/journal
+
+It runs as the journal's user, on one instance; copy the file that it names to the others. A former key can be taken away
+when every source has told something since.")]
+    NewKey(NewKey),
+}
+
+#[derive(Args)]
+pub(crate) struct Quarantine {
+    #[command(flatten)]
+    place: Place,
+    /// Remove what is shown
+    #[arg(long)]
+    remove: bool,
+    /// As JSON, with the bytes of each message in hexadecimal
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct NewKey {
+    /// The journal's folder
+    #[arg(long, value_name = "DIR", env = "GUICHET_DATA_DIR")]
+    data_dir: PathBuf,
 }
 
 #[derive(Args)]
@@ -103,6 +139,8 @@ pub(crate) async fn run(command: Journal) -> Result<(), Failure> {
         Journal::Verify(arguments) => verify(arguments).await,
         Journal::Proof(arguments) => proof(arguments).await,
         Journal::Check(arguments) => check(&arguments),
+        Journal::Quarantine(arguments) => quarantine(&arguments).await,
+        Journal::NewKey(arguments) => new_key(&arguments.data_dir),
     }
 }
 
@@ -164,13 +202,7 @@ async fn verify(arguments: Verify) -> Result<(), Failure> {
     });
     let since = since.transpose()?;
     let remembered = believed.remembered.as_deref().map(|note| open(&cosigned, REMEMBERED, note)).transpose()?;
-    let database = settings.databases.of(contract::SERVICE)?;
-    if store::inspect(&database, journal::MIGRATIONS, &Clock::system()).await?.tables != Tables::Current {
-        return Err(Failure::Settings(
-            "the journal's database is not there, or older than this program: start the bank with it first".into(),
-        ));
-    }
-    let store = Store::open(&database, journal::MIGRATIONS, Clock::system()).await?;
+    let store = opened(&settings).await?;
     let walked = journal::audit(&store, &trust, since.as_ref(), remembered.clone().into_iter().collect()).await;
     let walked = walked.map_err(|error| match error {
         AuditError::Store(error) => Failure::from(error),
@@ -193,6 +225,63 @@ async fn verify(arguments: Verify) -> Result<(), Failure> {
     say(&format!(
         "{entries} entries{begin}, all as they were appended; the first {cosigned} are cosigned by the witness{}\nroot {root}\n",
         if open == 0 { String::new() } else { format!(", {open} came since") }
+    ))
+}
+
+/// The journal's database, as it is: not made, and not brought up to date.
+async fn opened(settings: &Settings) -> Result<Store, Failure> {
+    let database = settings.databases.of(contract::SERVICE)?;
+    if store::inspect(&database, journal::MIGRATIONS, &Clock::system()).await?.tables != Tables::Current {
+        return Err(Failure::Settings(
+            "the journal's database is not there, or older than this program: start the bank with it first".into(),
+        ));
+    }
+    Ok(Store::open(&database, journal::MIGRATIONS, Clock::system()).await?)
+}
+
+async fn quarantine(arguments: &Quarantine) -> Result<(), Failure> {
+    let store = opened(&Settings::of_place(&arguments.place)?).await?;
+    let messages = journal::set_aside(&store).await?;
+    if arguments.json {
+        let written = |it: &SetAside| {
+            serde_json::json!({
+                "source": it.source, "seq": it.seq, "event_id": it.event_id, "subject": it.subject,
+                "first_at": it.first_at, "times": it.times, "why": it.why, "lost": it.is_lost(), "bytes": hex::encode(&it.bytes),
+            })
+        };
+        say_json(&messages.iter().map(written).collect::<Vec<_>>())?;
+    } else {
+        let lines: String = messages.iter().map(line).collect();
+        say(if lines.is_empty() { "Nothing is set aside.\n" } else { &lines })?;
+    }
+    if arguments.remove {
+        journal::forget_set_aside(&store, &messages).await?;
+    }
+    Ok(())
+}
+
+fn line(it: &SetAside) -> String {
+    let number = it.seq.map_or("no number".to_owned(), |seq| format!("event {seq}"));
+    format!(
+        "{} {} of {}, {} bytes under {}, {} times: {}{}\n",
+        it.first_at,
+        number,
+        it.source.escape_debug(),
+        it.bytes.len(),
+        it.subject.escape_debug(),
+        it.times,
+        it.why.escape_debug(),
+        if it.is_lost() { "; LOST" } else { "; a better copy was asked for" }
+    )
+}
+
+fn new_key(folder: &Path) -> Result<(), Failure> {
+    let made = EventKeys::in_folder(folder).make_next();
+    let (path, id) = made.map_err(|error| Failure::Settings(error.to_string()))?;
+    say(&format!(
+        "{} holds the key {id}. A journal that runs here takes it up within seconds, and sources within a minute; copy it to every \
+         other instance of the journal.\n",
+        path.display()
     ))
 }
 

@@ -73,7 +73,7 @@ impl Kept {
 }
 
 /// PostgreSQL stores no NUL in a text, and one event must not hold up those behind it.
-fn storable(text: String) -> String {
+pub(crate) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 

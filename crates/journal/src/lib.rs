@@ -8,14 +8,20 @@
 mod entry;
 mod error;
 mod hearing;
+mod keys;
 mod log;
 mod proving;
+mod quarantine;
+mod receiving;
 mod service;
 mod store;
 
 use aaa::{Api, Entry, Gate, Misconfigured, Module};
 
+pub use crate::keys::{EventKeys, EventKeysError};
 pub use crate::proving::{AuditError, ForeignKey, audit, cosigned, log_key};
+pub use crate::quarantine::{SetAside, forget_set_aside, set_aside};
+pub use crate::receiving::Receiving;
 pub use crate::service::Journal;
 pub use crate::store::{MIGRATIONS, QUERIES};
 
@@ -34,6 +40,7 @@ impl Journal {
     pub fn inner(self, gate: Gate) -> Result<Module, Misconfigured> {
         Api::new(self, gate)
             .serve(service::take_events)
+            .serve(receiving::get_events_key)
             .serve(proving::get_extension)
             .serve(proving::take_cosignature)
             .finish()

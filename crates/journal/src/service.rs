@@ -10,13 +10,15 @@ use contracts::Page;
 use contracts::journal::{ListLogs, LogEntry};
 use contracts::peers::{TakeEvents, Told};
 use store::{Store, StoreError, Transaction};
-use tlog::{Hash, SigningKey};
+use tlog::{Hash, Head, SigningKey};
 use vocabulary::{Chance, Day, EventId, Login, Timestamp};
 
 use crate::entry::{self, Kept, Place, Reader, Whose};
 use crate::error::Error;
 use crate::hearing::Heard;
 use crate::log::{Leaf, StoredBadly};
+use crate::receiving;
+use crate::store::receiving as aside;
 use crate::store::{self as table, Filter, log};
 
 /// The journal. Cheap to clone.
@@ -26,12 +28,13 @@ pub struct Journal {
     /// Signs the heads of the log.
     pub(crate) key: Arc<SigningKey>,
     pub(crate) chance: Chance,
+    pub(crate) told: receiving::Told,
 }
 
 impl Journal {
     /// Over an open database with the journal's [`crate::MIGRATIONS`]; `key` is the log's, see [`crate::log_key`].
     pub fn new(store: Store, key: SigningKey, chance: Chance) -> Self {
-        Self { store, key: Arc::new(key), chance }
+        Self { store, key: Arc::new(key), chance, told: receiving::Told::default() }
     }
 
     /// Listens to everything on `bus`. Only `log.>` is kept; the rest tells that nothing in between is missing.
@@ -39,13 +42,13 @@ impl Journal {
         let journal = self.clone();
         bus.subscribe_in_batches(">", "journal", move |envelopes| {
             let journal = journal.clone();
-            async move { Ok(journal.take(envelopes).await?) }
+            async move { Ok(journal.take(envelopes).await.map(drop)?) }
         });
     }
 
     /// Keeps events, all or none, each once however often it comes: the same event has the same id. Each is a leaf of the log
-    /// from then on.
-    pub async fn take(&self, envelopes: Vec<Envelope>) -> Result<(), StoreError> {
+    /// from then on. Gives the head of the log after them.
+    pub async fn take(&self, envelopes: Vec<Envelope>) -> Result<Head, StoreError> {
         let mut tx = self.store.begin().await?;
         // First of all, or two takers of several sources would wait for one another.
         let size = log::hold(&mut tx).await?;
@@ -55,8 +58,9 @@ impl Journal {
         }
         let leaves: Result<Vec<_>, StoredBadly> = kept.iter().map(|kept| self.leaf(kept)).collect();
         table::keep(&mut tx, kept).await?;
-        log::append(&mut tx, size, &leaves.map_err(log::bad)?).await?;
-        tx.commit().await
+        let head = log::append(&mut tx, size, &leaves.map_err(log::bad)?).await?;
+        tx.commit().await?;
+        Ok(head)
     }
 
     pub(crate) fn leaf(&self, kept: &Kept) -> Result<(EventId, Leaf, Hash), StoredBadly> {
@@ -96,7 +100,12 @@ impl Journal {
     async fn truths(&self) -> Result<Vec<Truth>, StoreError> {
         let mut tx = self.store.read().await?;
         let (gaps, unreadable) = (table::count_gaps(&mut tx).await?, table::count_unreadable(&mut tx).await?);
-        Ok(vec![Truth::new("no gap in any source", gaps == 0), Truth::new("every entry readable", unreadable == 0)])
+        let lost = aside::count_lost(&mut tx).await?;
+        Ok(vec![
+            Truth::new("no gap in any source", gaps == 0),
+            Truth::new("every entry readable", unreadable == 0),
+            Truth::new("no message had to be set aside", lost == 0),
+        ])
     }
 }
 

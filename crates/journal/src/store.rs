@@ -1,6 +1,8 @@
-//! The journal's tables. With [`log`], which keeps those of the tree, the only SQL of the crate.
+//! The journal's tables. With [`log`] and [`receiving`], which keep those of the tree and of what comes
+//! over a broker, the only SQL of the crate.
 
 pub(crate) mod log;
+pub(crate) mod receiving;
 
 use ::store::{Affected, Bulk, Many, Migration, Query, Row, Scalar, StoreError, Transaction, columns, params};
 use contracts::events::{Action, Audience, Level, LogEvent, Person};
@@ -19,12 +21,18 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/postgres/0001_create.sql"
     ),
     ::store::migration!(2, "log", "sql/migrations/sqlite/0002_log.sql", "sql/migrations/postgres/0002_log.sql"),
+    ::store::migration!(
+        3,
+        "receiving",
+        "sql/migrations/sqlite/0003_receiving.sql",
+        "sql/migrations/postgres/0003_receiving.sql"
+    ),
 ];
 
 const SQL: &str = include_str!("sql/entry.sql");
 const SOURCE_SQL: &str = include_str!("sql/source.sql");
 /// All query texts, for [`::store::check::prepare_all`].
-pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL, log::SQL];
+pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL, log::SQL, receiving::SQL];
 
 const ADD_ENTRIES: Query<Bulk> = Query::find(SQL, "add_entries");
 const KNOWN_AMONG: Query<Many> = Query::find(SQL, "known_among");

@@ -152,7 +152,12 @@ impl Place {
         }
         if begins && self.upto > 0 && after > self.upto {
             let first = self.upto.saturating_add(1);
-            tracing::error!(source, first, last = after, "a source counts events as confirmed that did not come here");
+            tracing::info!(
+                source,
+                first,
+                last = after,
+                "a source counts events as confirmed that did not come this way"
+            );
         }
         self.upto = self.upto.max(seq);
         true
@@ -271,6 +276,13 @@ impl<K: Keeper> Work<K> {
                     run.missing = true;
                     run.done.push(message);
                 }
+                // Given up, it could never be read again, and where a key is missing it is so with all.
+                Err(Unusable { locked: true, seq, why, .. }) => {
+                    self.counters.failures.fetch_add(1, Ordering::Relaxed);
+                    tracing::error!(source, seq, why, "an event cannot be opened here; its source keeps it");
+                    run.missing = true;
+                    run.done.push(message);
+                }
                 Err(unusable) => self.set_aside(source, &mut place, &mut run, unusable, message).await,
             }
         }
@@ -293,7 +305,7 @@ impl<K: Keeper> Work<K> {
     }
 
     async fn set_aside(&self, source: &str, place: &mut Place, run: &mut Run, what: Unusable, message: Message) {
-        let Unusable { seq, after, id, why } = what;
+        let Unusable { seq, after, id, why, .. } = what;
         let last = id.is_some() && place.gives_up(source, seq, after);
         self.counters.poison.fetch_add(1, Ordering::Relaxed);
         tracing::error!(source, seq, why, last, "an event cannot be used");

@@ -92,6 +92,9 @@ impl Sender {
         self.0.head.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Most bytes of a payload that the broker takes with all that goes with it.
+    pub const LARGEST: usize = 900_000;
+
     /// Everything on `bus` goes this way; a [`crate::Relay`] gives up what was confirmed, and publishes the rest again.
     pub fn join(&self, bus: &Bus) {
         let sender = self.clone();
@@ -102,7 +105,7 @@ impl Sender {
     }
 
     /// Publishes events that follow one another, and waits until they are kept.
-    async fn carry(&self, envelopes: Vec<Envelope>) -> Result<(), Failure> {
+    pub async fn carry(&self, envelopes: Vec<Envelope>) -> Result<(), Failure> {
         let Some(last) = envelopes.last().cloned() else { return Ok(()) };
         let round = self.0.rounds.fetch_add(1, Ordering::Relaxed);
         let mut said = self.0.said.subscribe();

@@ -64,6 +64,8 @@ pub(super) struct Unusable {
     pub(super) after: Option<i64>,
     pub(super) id: Option<Uuid>,
     pub(super) why: String,
+    /// Nothing is wrong with it as far as is known: the key is missing here.
+    pub(super) locked: bool,
 }
 
 /// The subject under which `subject` of `source` travels.
@@ -100,7 +102,7 @@ pub(super) fn open(
     let number = |name: &str| header(name).and_then(|text| text.parse::<i64>().ok());
     let (seq, id) = (number(SEQ).filter(|seq| *seq > 0), header(ID).and_then(|text| text.parse::<Uuid>().ok()));
     let after = number(AFTER);
-    let unusable = |why: String| Unusable { seq, after, id, why };
+    let unusable = |why: String| Unusable { seq, after, id, why, locked: false };
     if header(VERSION_HEADER) != Some(VERSION) {
         return Err(unusable("it is of no version that is known here".into()));
     }
@@ -119,6 +121,9 @@ pub(super) fn open(
         payload: String::new(),
         at: Timestamp::from_micros(at),
     };
-    envelope.payload = keys.open(key, &envelope, payload).map_err(|error| unusable(error.to_string()))?;
+    envelope.payload = keys.open(key, &envelope, payload).map_err(|error| Unusable {
+        locked: matches!(error, SealError::UnknownKey(_)),
+        ..unusable(error.to_string())
+    })?;
     Ok(Received { envelope, after })
 }

@@ -101,13 +101,15 @@ async fn poison_is_set_aside_and_holds_up_nobody() {
     let record = Record::new();
     let (mut bank, mut identity) = (Source::one("bank").await, Source::one("identity").await);
     let receiver = way.keep(&record).await.unwrap();
-    // No event at all; then one that was closed for somebody else.
+    // No event at all; then an event that was altered, three times.
     let (raw, _) = raw(broker(&way), "bank").await;
     raw.publish("told.bank.log.members.info", "no event".into()).await.unwrap();
+    for copy in ["one", "two", "three"] {
+        raw.publish_with_headers("told.bank.log.members.info", altered(&way), copy.into()).await.unwrap();
+    }
     raw.flush().await.unwrap();
+    until(|| record.poison().len() == 4).await;
     tell(&bank.store, SUBJECT, 0..1).await;
-    bank.carry_sealed(&way, OpeningKey::generate().unwrap().sealing().clone()).await;
-    bank.flushed().await;
     bank.carry(&way, &record).await;
     tell(&bank.store, SUBJECT, 1..20).await;
     tell(&identity.store, SUBJECT, 0..50).await;
@@ -119,8 +121,36 @@ async fn poison_is_set_aside_and_holds_up_nobody() {
     let sealed: Vec<_> = poison.iter().filter(|one| one.seq == Some(1)).map(|one| one.last).collect();
     assert_eq!(sealed, [false, false, true], "better copies are asked for, and then its number is passed over");
     assert_eq!(record.of("identity"), (0..50).collect::<Vec<_>>());
-    assert_eq!(record.of("bank"), (1..20).collect::<Vec<_>>());
+    assert_eq!(record.of("bank"), (0..20).collect::<Vec<_>>());
     assert_eq!(receiver.counts().poison, 4);
+}
+
+/// The headers of the first event of a source.
+fn altered(way: &Way) -> async_nats::HeaderMap {
+    let Way::Nats { key, .. } = way else { unreachable!("made by `nats`") };
+    let key = OpeningKey::open(key).unwrap();
+    let mut headers = async_nats::HeaderMap::new();
+    let id = "01975d4e-0000-7000-8000-000000000001";
+    for (name, value) in
+        [("Version", "1"), ("Seq", "1"), ("After", "0"), ("Id", id), ("At", "1"), ("Key", key.sealing().id().as_str())]
+    {
+        headers.insert(format!("Guichet-{name}"), value);
+    }
+    headers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sealed_with_a_key_that_is_missing_here_is_given_up_by_nobody() {
+    let Some(way) = nats().await else { return };
+    let record = Record::new();
+    let mut bank = Source::one("bank").await;
+    let receiver = way.keep(&record).await.unwrap();
+    tell(&bank.store, SUBJECT, 0..5).await;
+    bank.carry_sealed(&way, OpeningKey::generate().unwrap().sealing().clone()).await;
+    until(|| receiver.counts().failures >= 20).await;
+    bank.carry(&way, &record).await;
+    bank.flushed().await;
+    assert_eq!((record.of("bank"), record.poison()), ((0..5).collect::<Vec<_>>(), vec![]));
 }
 
 /// A plain client of the broker, and what it is told.

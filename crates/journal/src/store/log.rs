@@ -1,7 +1,7 @@
 //! The tables of the log: leaves, nodes, signed heads.
 
 use ::store::{Affected, Bulk, Many, Optional, Query, Row, Scalar, StoreError, Transaction, Uuid, columns, params};
-use tlog::{Frontier, Hash, Node, NodeId, Plan};
+use tlog::{Frontier, Hash, Head, Node, NodeId, Plan};
 use vocabulary::{EventId, Timestamp};
 
 use crate::entry::Kept;
@@ -84,12 +84,12 @@ fn level(row: &Row) -> Result<u8, StoreError> {
     u8::try_from(level).map_err(|_| StoreError::Row("a node's level is beyond any tree's".to_owned()))
 }
 
-/// Appends entries to the log of `size` leaves, held by this transaction.
-pub(crate) async fn append(tx: &mut Transaction, size: u64, new: &[(EventId, Leaf, Hash)]) -> Result<(), StoreError> {
-    if new.is_empty() {
-        return Ok(());
-    }
+/// Appends entries to the log of `size` leaves, held by this transaction; gives its head after them.
+pub(crate) async fn append(tx: &mut Transaction, size: u64, new: &[(EventId, Leaf, Hash)]) -> Result<Head, StoreError> {
     let mut tree = frontier(tx, size).await?;
+    if new.is_empty() {
+        return Ok(Head { size, root: tree.root() });
+    }
     let nodes = tree.append(new.iter().map(|(_, _, hash)| *hash)).map_err(bad)?;
     let places: Vec<i64> = (size..tree.size()).map(stored).collect();
     let ids: Vec<Uuid> = new.iter().map(|(id, _, _)| id.0).collect();
@@ -105,7 +105,7 @@ pub(crate) async fn append(tx: &mut Transaction, size: u64, new: &[(EventId, Lea
     let hashes: Vec<[u8; 32]> = nodes.iter().map(|node| node.hash.0).collect();
     tx.bulk(&ADD_NODES, columns![leaves, levels, hashes]).await?;
     tx.run(&SET_SIZE, params![stored(tree.size())]).await?;
-    Ok(())
+    Ok(Head { size: tree.size(), root: tree.root() })
 }
 
 /// The key that signs the log, once one does.

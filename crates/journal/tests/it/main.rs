@@ -2,9 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+// The broker of the bus' own tests.
+#[expect(dead_code, reason = "the tests of the bus do more with it")]
+#[path = "../../../bus/tests/it/broker.rs"]
+mod broker;
 mod keeping;
 mod log;
 mod reading;
+mod receiving;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -112,6 +117,21 @@ impl World {
     async fn holds(&self, name: &str) -> bool {
         self.truths().await.into_iter().find(|truth| truth.name == name).unwrap().holds
     }
+}
+
+/// Waits until something is so, and fails if it never is.
+async fn eventually(so: impl AsyncFn() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    let waiting = async {
+        while !so().await {
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), waiting).await.unwrap();
+}
+
+async fn until(so: impl Fn() -> bool) {
+    eventually(async || so()).await;
 }
 
 fn envelope(source: &str, seq: i64, event: &LogEvent) -> Envelope {

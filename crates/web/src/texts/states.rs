@@ -241,6 +241,7 @@ impl T {
             "certificates can be signed" => "les certificats peuvent être signés",
             "no gap in any source" => "aucun événement ne manque",
             "every entry readable" => "chaque entrée est lisible",
+            "no message had to be set aside" => "aucun message n’a dû être mis de côté",
             "the journal's history was never rewritten" => "l’histoire du journal n’a jamais été réécrite",
             "every service is asked every second" => "chaque service est interrogé chaque seconde",
             other => other,

@@ -203,6 +203,14 @@ actions! {
     CertificateRevoked = "CERTIFICATE_REVOKED",
     /// A service was sent away: it gets no certificates any more.
     ServiceDismissed = "SERVICE_DISMISSED",
+    /// Staff looked in the journal for somebody, for words or for a call.
+    LogsRead = "LOGS_READ",
+    /// Somebody took entries of the journal away as a file.
+    LogsExported = "LOGS_EXPORTED",
+    /// Somebody began to follow the journal.
+    LogsFollowed = "LOGS_FOLLOWED",
+    /// The contents of somebody's entries were erased.
+    LogContentsErased = "LOG_CONTENTS_ERASED",
     /// A service told something that the journal could not read; it is kept as it came.
     EventUnreadable = "EVENT_UNREADABLE",
 }

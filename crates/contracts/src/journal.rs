@@ -1,15 +1,21 @@
 //! `journal`: what happened, as every service told it.
 
+mod filter;
+
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aaa::{Fields, Operation, Route};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use vocabulary::{Day, EventId, Timestamp, UserId};
+use vocabulary::{EventId, Timestamp, UserId};
 
 use crate::events::{Action, Audience, Level};
 use crate::scopes::Readers;
 use crate::{Cursor, Limit, Page};
+
+use self::filter::filtered;
+pub use self::filter::{Edge, LogFilter, Name, SearchText};
 
 /// The service's name.
 pub const SERVICE: &str = "journal";
@@ -43,33 +49,119 @@ pub struct LogEntry {
     pub trace_id: Option<String>,
 }
 
-/// The journal, newest first. Members read what concerns themselves; agents and superusers read everything.
-#[derive(Serialize, Deserialize, JsonSchema, Fields, Default)]
-pub struct ListLogs {
-    /// Only what this person did or what concerns them: an id or a login (staff).
-    #[schemars(length(max = 64))]
-    pub user: Option<String>,
-    /// Only this action.
-    pub action: Option<Action>,
-    /// Only this level.
-    pub level: Option<Level>,
-    /// From this day on.
-    pub from: Option<Day>,
-    /// Up to this day, included.
-    pub to: Option<Day>,
-    /// Only what concerns the caller, for staff too.
-    #[serde(default)]
-    pub mine: bool,
-    /// From `next` of the page before.
-    pub cursor: Option<Cursor>,
-    /// How many.
-    #[serde(default)]
-    pub limit: Limit,
+filtered! {
+    /// The journal, newest first. Members read what concerns themselves; agents and superusers read everything. That staff look
+    /// for somebody, for words or for a call is itself told to the journal, once an hour for the same question.
+    pub struct ListLogs {
+        /// From `next` of the page before.
+        pub cursor: Option<Cursor>,
+        /// How many.
+        #[serde(default)]
+        pub limit: Limit,
+    }
 }
 impl Operation for ListLogs {
     const ROUTE: Route = Route::get(SERVICE, "/api/logs");
     type Policy = Readers;
     type Reply = Page<LogEntry>;
+}
+
+/// How far apart the points of a series are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum Per {
+    /// An hour.
+    Hour,
+    /// A day (UTC).
+    Day,
+}
+
+impl Per {
+    /// How long that is.
+    pub const fn length(self) -> Duration {
+        match self {
+            Self::Hour => Duration::from_hours(1),
+            Self::Day => Duration::from_hours(24),
+        }
+    }
+}
+
+/// How many entries there are: by level, by action, by who acted, and over time. For charts.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LogSummary {
+    /// The first moment that is counted: the period as it was asked for, widened to whole hours or days.
+    pub from: Timestamp,
+    /// The first moment that is not counted any more.
+    pub to: Timestamp,
+    /// How far apart the points of the series are.
+    pub per: Per,
+    /// How many entries there are.
+    pub total: u64,
+    /// Whether all were counted: where single entries have to be looked at, only the newest 20 000 are.
+    pub complete: bool,
+    /// By level, all levels.
+    pub levels: Vec<LevelCount>,
+    /// By action, the most frequent first.
+    pub actions: Vec<ActionCount>,
+    /// By who acted, the busiest first, at most 20. The period is widened to whole days here. Members see only themselves.
+    pub users: Vec<UserCount>,
+    /// Over time, without holes, at most 1 000 points.
+    pub series: Vec<SeriesPoint>,
+}
+
+/// How many entries of a level.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LevelCount {
+    /// The level.
+    pub level: Level,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many entries of an action.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ActionCount {
+    /// The action.
+    pub action: Action,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many entries of what somebody did.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct UserCount {
+    /// Their login.
+    pub login: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// How many entries in one hour or day.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct SeriesPoint {
+    /// Its first moment.
+    pub at: Timestamp,
+    /// Business as usual.
+    pub info: u64,
+    /// Worth a look.
+    pub warning: u64,
+    /// Something failed.
+    pub error: u64,
+}
+
+filtered! {
+    /// Counts the entries that [`ListLogs`] would list: by level, action and who acted, and over time. Without a period, the
+    /// last 30 days.
+    pub struct SummarizeLogs {
+        /// How far apart the points of the series are: hours up to 31 days, days up to 1 000. Chosen by the period unless given.
+        pub per: Option<Per>,
+    }
+}
+impl Operation for SummarizeLogs {
+    const ROUTE: Route = Route::get(SERVICE, "/api/logs/summary");
+    type Policy = Readers;
+    type Reply = LogSummary;
 }
 
 /// The head of the log: how many entries the journal has, and the root over all of them, signed.

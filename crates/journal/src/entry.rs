@@ -116,7 +116,7 @@ impl Found {
 }
 
 /// Whose entries are asked for.
-#[derive(Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Whose {
     /// Everybody's.
     All,

@@ -8,8 +8,12 @@ use aaa::Problem;
 pub(crate) enum Error {
     #[error("is not a cursor of this list: take it from `next` of the page before")]
     Cursor,
-    #[error("is before `from`: give a day that is not earlier")]
+    #[error("is not after `from`: give a later day or moment")]
     Period,
+    #[error("{0}")]
+    TooLong(&'static str),
+    #[error("holds no word to look for: give letters or digits")]
+    Wordless,
     #[error("there is no such entry")]
     NoEntry,
     #[error("the journal signs its log every second, and has not yet since this entry came")]
@@ -25,6 +29,8 @@ impl From<Error> for Problem {
         match &error {
             Error::Cursor => Self::fault("cursor", error),
             Error::Period => Self::fault("to", error),
+            Error::TooLong(_) => Self::fault("from", error),
+            Error::Wordless => Self::fault("text", error),
             Error::NoEntry => Self::not_found(),
             Error::NotYet => Self::unavailable(1, &error).detail(error.to_string()),
             Error::Signature => Self::fault("signature", error),

@@ -13,8 +13,11 @@ mod log;
 mod proving;
 mod quarantine;
 mod receiving;
+mod search;
 mod service;
 mod store;
+mod summary;
+mod words;
 
 use aaa::{Api, Entry, Gate, Misconfigured, Module};
 
@@ -48,5 +51,8 @@ impl Journal {
 }
 
 fn mount(api: Api<Journal>) -> Api<Journal> {
-    api.serve(service::list_logs).serve(proving::get_log_head).serve(proving::get_log_proof)
+    api.serve(search::list_logs)
+        .serve(summary::summarize_logs)
+        .serve(proving::get_log_head)
+        .serve(proving::get_log_proof)
 }

@@ -15,6 +15,7 @@ use crate::entry::Reader;
 use crate::error::Error;
 use crate::log::{ORIGIN, StoredBadly};
 use crate::service::Journal;
+use crate::store as entries;
 use crate::store::log::{self as table, Logged, Sealed, bad};
 
 /// Entries from before there was a log, and rows of a walk, at a time.
@@ -68,15 +69,35 @@ impl Journal {
             let mut tx = self.store.begin().await?;
             let size = table::hold(&mut tx).await?;
             if table::is_complete(&mut tx).await? {
-                return Ok(());
+                break;
             }
             let missing = table::not_logged(&mut tx, AT_ONCE).await?;
             if missing.is_empty() {
                 table::set_complete(&mut tx).await?;
-                return Ok(tx.commit().await?);
+                tx.commit().await?;
+                break;
             }
             let leaves: Result<Vec<_>, StoredBadly> = missing.iter().map(|kept| self.leaf(kept)).collect();
             table::append(&mut tx, size, &leaves.map_err(bad)?).await?;
+            entries::place(&mut tx, &missing, size).await?;
+            tx.commit().await?;
+        }
+        Ok(self.find_older_by_words().await?)
+    }
+
+    /// Entries from before there was a search by words are found by them from now on.
+    async fn find_older_by_words(&self) -> Result<(), StoreError> {
+        loop {
+            let mut tx = self.store.begin().await?;
+            table::hold(&mut tx).await?;
+            let (done, below) = entries::wordless(&mut tx).await?;
+            if done >= below {
+                return Ok(());
+            }
+            let until = below.min(done.saturating_add(AT_ONCE.into()));
+            let logged = table::logged_between(&mut tx, done, until).await?;
+            let older: Vec<_> = logged.iter().filter_map(|it| Some((it.place, &it.kept.as_ref()?.event))).collect();
+            entries::find_by_words(&mut tx, &older, until).await?;
             tx.commit().await?;
         }
     }

@@ -6,20 +6,21 @@ use std::sync::Arc;
 use aaa::{Call, Done};
 use bus::{Bus, Envelope};
 use chassis::{Health, Truth};
-use contracts::Page;
-use contracts::journal::{ListLogs, LogEntry};
+use contracts::events::LogEvent;
+use contracts::journal::SERVICE;
 use contracts::peers::{TakeEvents, Told};
 use store::{Store, StoreError, Transaction};
 use tlog::{Hash, Head, SigningKey};
-use vocabulary::{Chance, Day, EventId, Login, Timestamp};
+use vocabulary::{Chance, EventId};
 
-use crate::entry::{self, Kept, Place, Reader, Whose};
+use crate::entry::Kept;
 use crate::error::Error;
 use crate::hearing::Heard;
 use crate::log::{Leaf, StoredBadly};
 use crate::receiving;
+use crate::search::Questions;
 use crate::store::receiving as aside;
-use crate::store::{self as table, Filter, log};
+use crate::store::{self as table, log};
 
 /// The journal. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,12 +30,15 @@ pub struct Journal {
     pub(crate) key: Arc<SigningKey>,
     pub(crate) chance: Chance,
     pub(crate) told: receiving::Told,
+    /// What staff looked for lately.
+    pub(crate) questions: Questions,
 }
 
 impl Journal {
     /// Over an open database with the journal's [`crate::MIGRATIONS`]; `key` is the log's, see [`crate::log_key`].
     pub fn new(store: Store, key: SigningKey, chance: Chance) -> Self {
-        Self { store, key: Arc::new(key), chance, told: receiving::Told::default() }
+        let (told, questions) = (receiving::Told::default(), Questions::default());
+        Self { store, key: Arc::new(key), chance, told, questions }
     }
 
     /// Listens to everything on `bus`. Only `log.>` is kept; the rest tells that nothing in between is missing.
@@ -56,11 +60,34 @@ impl Journal {
         for of_one_source in envelopes.chunk_by(|one, next| one.source == next.source) {
             kept.extend(self.hear(&mut tx, of_one_source).await?);
         }
-        let leaves: Result<Vec<_>, StoredBadly> = kept.iter().map(|kept| self.leaf(kept)).collect();
-        table::keep(&mut tx, kept).await?;
-        let head = log::append(&mut tx, size, &leaves.map_err(log::bad)?).await?;
+        let head = self.append(&mut tx, size, kept).await?;
         tx.commit().await?;
         Ok(head)
+    }
+
+    /// Keeps entries that are new, as the next leaves of the log of `size` entries, held by this transaction.
+    async fn append(&self, tx: &mut Transaction, size: u64, kept: Vec<Kept>) -> Result<Head, StoreError> {
+        let leaves: Result<Vec<_>, StoredBadly> = kept.iter().map(|kept| self.leaf(kept)).collect();
+        table::keep(tx, kept, size).await?;
+        log::append(tx, size, &leaves.map_err(log::bad)?).await
+    }
+
+    /// Tells something that happened to the journal itself, in its own name.
+    pub(crate) async fn tell(&self, event: LogEvent) -> Result<(), StoreError> {
+        let mut tx = self.store.begin().await?;
+        let size = log::hold(&mut tx).await?;
+        self.tell_in(&mut tx, size, event).await?;
+        tx.commit().await
+    }
+
+    /// The same within a transaction that holds the log of `size` entries.
+    pub(crate) async fn tell_in(&self, tx: &mut Transaction, size: u64, event: LogEvent) -> Result<(), StoreError> {
+        let before = table::hearing(tx, SERVICE).await?;
+        let mut hearing = before.clone();
+        let seq = before.up_to.saturating_add(1);
+        hearing.hear(seq);
+        table::set_hearing(tx, SERVICE, &before, &hearing).await?;
+        self.append(tx, size, vec![Kept { event, source: SERVICE.to_owned(), seq, raw: None }]).await.map(drop)
     }
 
     pub(crate) fn leaf(&self, kept: &Kept) -> Result<(EventId, Leaf, Hash), StoredBadly> {
@@ -135,53 +162,4 @@ pub(crate) async fn take_events(journal: Journal, call: Call<TakeEvents, Journal
     };
     journal.take(call.request.events.into_iter().map(envelope).collect()).await?;
     Ok(Done)
-}
-
-/// The entries that the caller may see and asked for, newest first.
-pub(crate) async fn list_logs(journal: Journal, call: Call<ListLogs, Journal>) -> Result<Page<LogEntry>, Error> {
-    let (by, asked) = (call.by(), &call.request);
-    let reader = Reader::of(by);
-    let whose = if reader.staff && !asked.mine {
-        match asked.user.as_deref().map(of_user) {
-            None => Whose::All,
-            Some(Some(whose)) => whose,
-            // No id and no login: nobody is called so.
-            Some(None) => return Ok(nothing()),
-        }
-    } else if asked.user.as_deref().is_none_or(|user| user == by.login || user.parse() == Ok(by.id)) {
-        Whose::For(by.id)
-    } else {
-        // Somebody else's entries, to one who sees only their own.
-        return Ok(nothing());
-    };
-    let filter = Filter {
-        whose,
-        action: asked.action,
-        level: asked.level,
-        from: asked.from.map_or(Timestamp::from_micros(i64::MIN), Day::start),
-        before: start(asked)?,
-        limit: asked.limit.and_one(),
-    };
-    let mut tx = journal.store.read().await?;
-    Ok(entry::page(table::find(&mut tx, &filter).await?, asked.limit, reader))
-}
-
-/// Where the page begins: where the last one ended, and in no case after the period.
-fn start(asked: &ListLogs) -> Result<Place, Error> {
-    if asked.from.zip(asked.to).is_some_and(|(from, to)| to < from) {
-        return Err(Error::Period);
-    }
-    let end = asked.to.map_or(Place::END, |day| Place::before(day.end()));
-    let cursor = asked.cursor.as_ref().map(|cursor| cursor.place().ok_or(Error::Cursor)).transpose()?;
-    Ok(cursor.map_or(end, |cursor: Place| cursor.min(end)))
-}
-
-/// Whom a filter names: by id, or else by login.
-fn of_user(user: &str) -> Option<Whose> {
-    let login = || user.parse::<Login>().ok().map(|login| Whose::Login(login.to_string()));
-    user.parse().ok().map(Whose::Person).or_else(login)
-}
-
-const fn nothing() -> Page<LogEntry> {
-    Page { items: Vec::new(), next: None }
 }

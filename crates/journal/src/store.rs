@@ -1,16 +1,21 @@
-//! The journal's tables. With [`log`] and [`receiving`], which keep those of the tree and of what comes
-//! over a broker, the only SQL of the crate.
+//! The journal's tables. With its rooms, the only SQL of the crate.
 
+pub(crate) mod counts;
+pub(crate) mod kinds;
 pub(crate) mod log;
 pub(crate) mod receiving;
+pub(crate) mod search;
 
-use ::store::{Affected, Bulk, Many, Migration, Query, Row, Scalar, StoreError, Transaction, columns, params};
+use ::store::{
+    Affected, Bulk, Many, Migration, Optional, Query, Row, Scalar, StoreError, Transaction, columns, params,
+};
 use contracts::events::{Action, Audience, Level, LogEvent, Person};
 use contracts::journal::LogEntry;
-use vocabulary::{EventId, Timestamp};
+use vocabulary::EventId;
 
-use crate::entry::{Found, Kept, Place, Whose};
+use crate::entry::{Found, Kept};
 use crate::hearing::Hearing;
+use crate::words;
 
 /// The journal's tables.
 pub const MIGRATIONS: &[Migration] = &[
@@ -27,21 +32,25 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0003_receiving.sql",
         "sql/migrations/postgres/0003_receiving.sql"
     ),
+    ::store::migration!(
+        4,
+        "search",
+        "sql/migrations/sqlite/0004_search.sql",
+        "sql/migrations/postgres/0004_search.sql"
+    ),
 ];
 
 const SQL: &str = include_str!("sql/entry.sql");
 const SOURCE_SQL: &str = include_str!("sql/source.sql");
 /// All query texts, for [`::store::check::prepare_all`].
-pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL, log::SQL, receiving::SQL];
+pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL, log::SQL, receiving::SQL, search::SQL, counts::SQL];
 
 const ADD_ENTRIES: Query<Bulk> = Query::find(SQL, "add_entries");
 const KNOWN_AMONG: Query<Many> = Query::find(SQL, "known_among");
-const ENTRIES: Query<Many> = Query::find(SQL, "entries");
-const ENTRIES_OF_ACTION: Query<Many> = Query::find(SQL, "entries_of_action");
-const ENTRIES_OF_LEVEL: Query<Many> = Query::find(SQL, "entries_of_level");
-const ENTRIES_FOR: Query<Many> = Query::find(SQL, "entries_for");
-const ENTRIES_OF_PERSON: Query<Many> = Query::find(SQL, "entries_of_person");
-const ENTRIES_OF_LOGIN: Query<Many> = Query::find(SQL, "entries_of_login");
+const ADD_WORDS: Query<Bulk> = Query::find(SQL, "add_words");
+const SET_PLACES: Query<Bulk> = Query::find(SQL, "set_places");
+const WORDLESS: Query<Optional> = Query::find(SQL, "wordless");
+const SET_WORDLESS: Query<Affected> = Query::find(SQL, "set_wordless");
 const COUNT_UNREADABLE: Query<Scalar<i64>> = Query::find(SQL, "count_unreadable");
 const KNOW_SOURCE: Query<Affected> = Query::find(SOURCE_SQL, "know_source");
 const HEARD_UP_TO: Query<Scalar<i64>> = Query::find(SOURCE_SQL, "heard_up_to");
@@ -83,8 +92,16 @@ pub(crate) async fn known_among(tx: &mut Transaction, ids: Vec<EventId>) -> Resu
     tx.run(&KNOWN_AMONG, params![ids]).await?.iter().map(|row| row.get("id")).collect()
 }
 
-/// Keeps events that are not kept yet.
-pub(crate) async fn keep(tx: &mut Transaction, events: Vec<Kept>) -> Result<(), StoreError> {
+/// Keeps events that are not kept yet, at the places of the log from `first` on: so that they are found and counted.
+pub(crate) async fn keep(tx: &mut Transaction, events: Vec<Kept>, first: u64) -> Result<(), StoreError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let kinds = kinds::of(tx, &events).await?;
+    counts::add(tx, &events, &kinds).await?;
+    let places = places(first, events.len());
+    let words = events.iter().map(|kept| written_words(&kept.event)).collect();
+    add_words(tx, places.clone(), words).await?;
     let count = events.len();
     let text = |it: &'static str| it.to_owned();
     let (mut ids, mut sources, mut numbers, mut times) = (vec![], vec![], vec![], vec![]);
@@ -125,45 +142,50 @@ pub(crate) async fn keep(tx: &mut Transaction, events: Vec<Kept>) -> Result<(), 
         messages,
         details,
         traces,
-        raws
+        raws,
+        kinds,
+        places
     ];
     tx.bulk(&ADD_ENTRIES, columns).await.map(drop)
 }
 
-/// Which entries are asked for.
-#[derive(Debug)]
-pub(crate) struct Filter {
-    pub(crate) whose: Whose,
-    pub(crate) action: Option<Action>,
-    pub(crate) level: Option<Level>,
-    pub(crate) from: Timestamp,
-    pub(crate) before: Place,
-    pub(crate) limit: i64,
+/// So many places of the log, from this one on.
+fn places(first: u64, count: usize) -> Vec<i64> {
+    let first = i64::try_from(first).unwrap_or(i64::MAX);
+    (first..).take(count).collect()
 }
 
-/// The entries, newest first.
-pub(crate) async fn find(tx: &mut Transaction, filter: &Filter) -> Result<Vec<Found>, StoreError> {
-    let Place { at, id } = filter.before;
-    let (action, level) = (filter.action.map(Action::name), filter.level.map(Level::name));
-    let mut parameters = params![at, id, filter.from, action, level, filter.limit].to_vec();
-    let query = match &filter.whose {
-        Whose::All if action.is_some() => &ENTRIES_OF_ACTION,
-        Whose::All if level.is_some() => &ENTRIES_OF_LEVEL,
-        Whose::All => &ENTRIES,
-        Whose::For(id) => {
-            parameters.push((*id).into());
-            &ENTRIES_FOR
-        }
-        Whose::Person(id) => {
-            parameters.push((*id).into());
-            &ENTRIES_OF_PERSON
-        }
-        Whose::Login(login) => {
-            parameters.push(login.into());
-            &ENTRIES_OF_LOGIN
-        }
-    };
-    tx.run(query, &parameters).await?.iter().map(found).collect()
+fn written_words(event: &LogEvent) -> String {
+    words::of_entry(&event.message, &event.details).into_iter().collect::<Vec<_>>().join(" ")
+}
+
+async fn add_words(tx: &mut Transaction, places: Vec<i64>, words: Vec<String>) -> Result<(), StoreError> {
+    tx.bulk(&ADD_WORDS, columns![places, words]).await.map(drop)
+}
+
+/// Entries from before there was a log: they have their places now, from `first` on, and are found by their words.
+pub(crate) async fn place(tx: &mut Transaction, entries: &[Kept], first: u64) -> Result<(), StoreError> {
+    let places = places(first, entries.len());
+    let ids: Vec<EventId> = entries.iter().map(|kept| kept.event.id).collect();
+    tx.bulk(&SET_PLACES, columns![ids, places.clone()]).await?;
+    add_words(tx, places, entries.iter().map(|kept| written_words(&kept.event)).collect()).await
+}
+
+/// Entries of the log from before there were words: from which place up to which.
+pub(crate) async fn wordless(tx: &mut Transaction) -> Result<(u64, u64), StoreError> {
+    let row = tx.run(&WORDLESS, params![]).await?;
+    row.map_or(Ok((0, 0)), |row| Ok((row.get("done")?, row.get("below")?)))
+}
+
+/// They are found by their words from now on, as far as `done`.
+pub(crate) async fn find_by_words(
+    tx: &mut Transaction,
+    entries: &[(u64, &LogEvent)],
+    done: u64,
+) -> Result<(), StoreError> {
+    let places: Vec<i64> = entries.iter().map(|(place, _)| i64::try_from(*place).unwrap_or(i64::MAX)).collect();
+    add_words(tx, places, entries.iter().map(|(_, event)| written_words(event)).collect()).await?;
+    tx.run(&SET_WORDLESS, params![i64::try_from(done).unwrap_or(i64::MAX)]).await.map(drop)
 }
 
 fn found(row: &Row) -> Result<Found, StoreError> {

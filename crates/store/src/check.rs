@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::query::next_block;
 use crate::{Kind, Store, StoreError, Value};
 
-const SQLITE_TABLES: &str =
-    "select name from sqlite_schema where type = 'table' and name not like 'sqlite\\_%' escape '\\' order by name";
+/// Without virtual ones, which have no rows of their own.
+const SQLITE_TABLES: &str = "select name from sqlite_schema where type = 'table' and rootpage > 0 \
+                             and name not like 'sqlite\\_%' escape '\\' order by name";
 const POSTGRES_TABLES: &str = "select tablename::text from pg_tables where schemaname = current_schema() order by 1";
 
 /// Prepares every query of these texts on the open database and gives what failed, query by query; nothing is run.

@@ -1,110 +1,56 @@
--- Lists are newest first and go on before ($1, $2): a time and an id. $3 is the earliest time, $4 the action and $5 the
--- level, both optional, $6 how many, $7 whose. Each filter that can be the narrowest has a text that its index serves.
-
 -- name: add_entries*! (sqlite)
 insert into entries
   (id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details,
-  trace_id, raw)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15);
+  trace_id, raw, kind, place)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17);
 -- name: add_entries*! (postgres)
 insert into entries
   (id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details,
-  trace_id, raw)
+  trace_id, raw, kind, place)
 select * from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::uuid[],
-  $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[]);
+  $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bigint[],
+  $17::bigint[]);
+
+-- name: set_places*! (sqlite)
+update entries set place = $2 where id = $1;
+-- name: set_places*! (postgres)
+update entries set place = new.place from unnest($1::uuid[], $2::bigint[]) as new (id, place) where entries.id = new.id;
 
 -- name: known_among (sqlite)
 select id from entries where id in rarray($1);
 -- name: known_among (postgres)
 select id from entries where id = any($1);
 
--- name: entries
--- All of them.
-select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login,
-  message, details, trace_id
-from entries
-where (at, id) < ($1, $2) and at >= $3
-  and (cast($4 as text) is null or action = $4) and (cast($5 as text) is null or level = $5)
-order by at desc, id desc
-limit $6;
-
--- name: entries_of_action
--- Those of one action.
-select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login,
-  message, details, trace_id
-from entries
-where action = $4 and (at, id) < ($1, $2) and at >= $3
-  and (cast($5 as text) is null or level = $5)
-order by at desc, id desc
-limit $6;
-
--- name: entries_of_level
--- Those of one level.
-select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login,
-  message, details, trace_id
-from entries
-where level = $5 and (at, id) < ($1, $2) and at >= $3
-  and (cast($4 as text) is null or action = $4)
-order by at desc, id desc
-limit $6;
-
--- name: entries_for
--- What concerns one person and is meant for them.
-select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login,
-  message, details, trace_id
-from entries
-where subject_id = $7 and audience = 'members' and (at, id) < ($1, $2) and at >= $3
-  and (cast($4 as text) is null or action = $4) and (cast($5 as text) is null or level = $5)
-order by at desc, id desc
-limit $6;
-
--- name: entries_of_person
--- What one person did and what concerns them.
-select * from (
-  select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login,
-    message, details, trace_id
-  from entries
-  where actor_id = $7 and (at, id) < ($1, $2) and at >= $3
-    and (cast($4 as text) is null or action = $4) and (cast($5 as text) is null or level = $5)
-  order by at desc, id desc
-  limit $6
-) as done
-union
-select * from (
-  select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login,
-    message, details, trace_id
-  from entries
-  where subject_id = $7 and (at, id) < ($1, $2) and at >= $3
-    and (cast($4 as text) is null or action = $4) and (cast($5 as text) is null or level = $5)
-  order by at desc, id desc
-  limit $6
-) as undergone
-order by at desc, id desc
-limit $6;
-
--- name: entries_of_login
--- The same, of whoever had this login at that time.
-select * from (
-  select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login,
-    message, details, trace_id
-  from entries
-  where actor_login = $7 and (at, id) < ($1, $2) and at >= $3
-    and (cast($4 as text) is null or action = $4) and (cast($5 as text) is null or level = $5)
-  order by at desc, id desc
-  limit $6
-) as done
-union
-select * from (
-  select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login,
-    message, details, trace_id
-  from entries
-  where subject_login = $7 and (at, id) < ($1, $2) and at >= $3
-    and (cast($4 as text) is null or action = $4) and (cast($5 as text) is null or level = $5)
-  order by at desc, id desc
-  limit $6
-) as undergone
-order by at desc, id desc
-limit $6;
+-- name: entries_among (sqlite)
+select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id
+from entries where id in rarray($1);
+-- name: entries_among (postgres)
+select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id
+from entries where id = any($1);
 
 -- name: count_unreadable$
 select count(*) from entries where raw is not null;
+
+-- name: kinds
+-- All of them: a few hundred at most.
+select id, source, audience, level, action from kinds;
+
+-- name: add_kinds*! (sqlite)
+insert into kinds (source, audience, level, action) values ($1, $2, $3, $4) on conflict do nothing;
+-- name: add_kinds*! (postgres)
+insert into kinds (source, audience, level, action) select * from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+on conflict do nothing;
+
+-- name: add_words*! (sqlite)
+insert into entry_words (rowid, words) values ($1, $2);
+-- name: add_words*! (postgres)
+insert into entry_words (place, words)
+select place, array_to_tsvector(string_to_array(words, ' ')) from unnest($1::bigint[], $2::text[]) as new (place, words)
+on conflict do nothing;
+
+-- name: wordless^
+-- Which entries lack their words: those at the places from done up to below.
+select done, below from wordless;
+
+-- name: set_wordless!
+update wordless set done = $1;

@@ -55,15 +55,15 @@ limit $1;
 
 -- name: logged_between
 -- Leaves and their entries, from one place up to another.
-select place, actor, content, salt, id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id,
+select leaves.place, actor, content, salt, id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id,
   subject_login, message, details, trace_id, raw
 from leaves left join entries on entry_id = id
-where place >= $1 and place < $2
-order by place;
+where leaves.place >= $1 and leaves.place < $2
+order by leaves.place;
 
 -- name: logged^
 -- One entry with its leaf.
-select place, actor, content, salt, id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id,
+select leaves.place, actor, content, salt, id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id,
   subject_login, message, details, trace_id, raw
 from leaves join entries on entry_id = id
 where entry_id = $1;

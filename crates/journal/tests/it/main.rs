@@ -10,6 +10,7 @@ mod keeping;
 mod log;
 mod reading;
 mod receiving;
+mod searching;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -76,10 +77,10 @@ impl World {
         self.caller.with_token(self.signer.sign(&claims).unwrap())
     }
 
-    /// Their messages.
+    /// Their messages, but for what tells that somebody read.
     async fn read(&self, person: &Person, role: &str, asked: ListLogs) -> Vec<String> {
         let page = self.list(person, role, asked).await.unwrap();
-        page.items.into_iter().map(|entry| entry.message).collect()
+        page.items.into_iter().filter(|entry| entry.action != Action::LogsRead).map(|entry| entry.message).collect()
     }
 
     async fn everything(&self) -> Vec<LogEntry> {

@@ -51,7 +51,7 @@ async fn members_get_nothing_by_naming_somebody_else() {
             assert!(world.read(&claire(), "member", asked).await.is_empty(), "{user}");
         }
         let asked =
-            ListLogs { user: Some("claire".into()), action: Some(Action::DepositApproved), ..ListLogs::default() };
+            ListLogs { user: Some("claire".into()), action: vec![Action::DepositApproved], ..ListLogs::default() };
         assert_eq!(world.read(&claire(), "member", asked).await, ["her deposit was approved"]);
     }
 }
@@ -86,21 +86,21 @@ async fn filters_narrow_alone_and_together() {
         let user = |user: &str| ListLogs { user: Some(user.into()), ..none() };
         let (day, next) = ("2026-11-21".parse().ok(), "2026-11-22".parse().ok());
         let cases: Vec<(ListLogs, &[&str])> = vec![
-            (ListLogs { action: Some(Action::Login), ..none() }, &["the agent signed in"]),
-            (ListLogs { level: Some(Level::Warning), ..none() }, &["staff only"]),
-            (ListLogs { level: Some(Level::Error), ..none() }, &[]),
-            (ListLogs { level: Some(Level::Warning), action: Some(Action::Login), ..none() }, &[]),
+            (ListLogs { action: vec![Action::Login], ..none() }, &["the agent signed in"]),
+            (ListLogs { level: vec![Level::Warning], ..none() }, &["staff only"]),
+            (ListLogs { level: vec![Level::Error], ..none() }, &[]),
+            (ListLogs { level: vec![Level::Warning], action: vec![Action::Login], ..none() }, &[]),
             (user("MARC"), &["marc got money"]),
             (user("agathe"), &["the agent signed in", "her deposit was approved"]),
             (user(&agent().id.to_string()), &["the agent signed in", "her deposit was approved"]),
-            (ListLogs { action: Some(Action::LoginFailed), ..user("claire") }, &["staff only"]),
-            (ListLogs { level: Some(Level::Warning), from: day, to: day, ..user("claire") }, &["staff only"]),
+            (ListLogs { action: vec![Action::LoginFailed], ..user("claire") }, &["staff only"]),
+            (ListLogs { level: vec![Level::Warning], from: day, to: day, ..user("claire") }, &["staff only"]),
             (user("nobody"), &[]),
             (user("not a login\0"), &[]),
             (ListLogs { from: next, ..none() }, &[]),
             (ListLogs { to: "2026-11-20".parse().ok(), ..none() }, &[]),
             (
-                ListLogs { from: day, to: next, action: Some(Action::DepositApproved), ..none() },
+                ListLogs { from: day, to: next, action: vec![Action::DepositApproved], ..none() },
                 &["her deposit was approved"],
             ),
         ];
@@ -115,11 +115,12 @@ async fn filters_narrow_alone_and_together() {
 async fn a_day_holds_its_last_moment_and_not_the_next_day() {
     for world in worlds().await {
         let day: vocabulary::Day = "2026-11-20".parse().unwrap();
+        let whole = Some(day.into());
         let last = day.end().minus(Duration::from_micros(1));
         let times = [day.start().minus(Duration::from_micros(1)), day.start(), last, day.end()];
         let events = times.map(|at: Timestamp| LogEvent { at, ..world.event(&at.to_string()) });
         world.deliver(1, &events).await;
-        let asked = ListLogs { from: Some(day), to: Some(day), ..ListLogs::default() };
+        let asked = ListLogs { from: whole, to: whole, ..ListLogs::default() };
         assert_eq!(world.read(&agent(), "agent", asked).await, [times[2].to_string(), times[1].to_string()]);
     }
 }

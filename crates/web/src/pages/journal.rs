@@ -98,8 +98,8 @@ pub(crate) async fn logs(visit: Arc<Visit>) -> Outcome {
     let found = visit
         .call(ListLogs {
             user: q.search("user", 64),
-            action: Action::from_name(q.get("action")),
-            level: Level::from_name(q.get("level")),
+            action: Action::from_name(q.get("action")).into_iter().collect(),
+            level: Level::from_name(q.get("level")).into_iter().collect(),
             from: q.filter("from"),
             to: q.filter("to"),
             cursor: q.cursor(),

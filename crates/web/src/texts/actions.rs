@@ -80,6 +80,10 @@ impl T {
             "TRANSFER_REJECTED" => ("Virement refusé", "Transfer rejected"),
             "TRANSFER_CANCELLED" => ("Virement annulé", "Transfer cancelled"),
             "TRANSFER_EXPIRED" => ("Virement expiré", "Transfer expired"),
+            "LOGS_READ" => ("Recherche dans le journal", "Looked in the journal"),
+            "LOGS_EXPORTED" => ("Journal exporté", "Journal exported"),
+            "LOGS_FOLLOWED" => ("Journal suivi en direct", "Journal followed live"),
+            "LOG_CONTENTS_ERASED" => ("Contenus du journal effacés", "Contents of the journal erased"),
             "EVENT_UNREADABLE" => ("Événement illisible", "Unreadable event"),
             "REQUEST_TAMPERED" => ("Demande altérée", "Tampered request"),
             // A test sees that nothing reaches this.

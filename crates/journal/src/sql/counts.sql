@@ -1,0 +1,40 @@
+-- name: add_counts*! (sqlite)
+insert into counts (span, start, kind, entries) values ($1, $2, $3, $4)
+on conflict (span, start, kind) do update set entries = counts.entries + excluded.entries;
+-- name: add_counts*! (postgres)
+insert into counts (span, start, kind, entries)
+select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+on conflict (span, start, kind) do update set entries = counts.entries + excluded.entries;
+
+-- name: add_actor_counts*! (sqlite)
+insert into actor_counts (day, actor_id, kind, actor_login, entries) values ($1, $2, $3, $4, $5)
+on conflict (day, actor_id, kind) do update
+set entries = actor_counts.entries + excluded.entries, actor_login = excluded.actor_login;
+-- name: add_actor_counts*! (postgres)
+insert into actor_counts (day, actor_id, kind, actor_login, entries)
+select * from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
+on conflict (day, actor_id, kind) do update
+set entries = actor_counts.entries + excluded.entries, actor_login = excluded.actor_login;
+
+-- name: counts_by_level (sqlite)
+-- Over time: spans $1, from $2 up to $3, of the kinds $4.
+select start, level, cast(sum(entries) as bigint) as entries from counts join kinds on kinds.id = counts.kind
+where span = $1 and start >= $2 and start < $3 and kind in rarray($4) group by start, level;
+-- name: counts_by_level (postgres)
+select start, level, cast(sum(entries) as bigint) as entries from counts join kinds on kinds.id = counts.kind
+where span = $1 and start >= $2 and start < $3 and kind = any($4) group by start, level;
+
+-- name: counts_by_action (sqlite)
+select action, cast(sum(entries) as bigint) as entries from counts join kinds on kinds.id = counts.kind
+where span = $1 and start >= $2 and start < $3 and kind in rarray($4) group by action;
+-- name: counts_by_action (postgres)
+select action, cast(sum(entries) as bigint) as entries from counts join kinds on kinds.id = counts.kind
+where span = $1 and start >= $2 and start < $3 and kind = any($4) group by action;
+
+-- name: counts_by_actor (sqlite)
+-- The busiest: days from $1 up to $2, of the kinds $3, at most $4 people.
+select max(actor_login) as login, cast(sum(entries) as bigint) as entries from actor_counts
+where day >= $1 and day < $2 and kind in rarray($3) group by actor_id order by entries desc, login limit $4;
+-- name: counts_by_actor (postgres)
+select max(actor_login) as login, cast(sum(entries) as bigint) as entries from actor_counts
+where day >= $1 and day < $2 and kind = any($3) group by actor_id order by 2 desc, 1 limit $4;

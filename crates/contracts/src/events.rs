@@ -211,6 +211,8 @@ actions! {
     LogsFollowed = "LOGS_FOLLOWED",
     /// The contents of somebody's entries were erased.
     LogContentsErased = "LOG_CONTENTS_ERASED",
+    /// A mail was refused for good, and given up.
+    MailFailed = "MAIL_FAILED",
     /// A service told something that the journal could not read; it is kept as it came.
     EventUnreadable = "EVENT_UNREADABLE",
 }

@@ -10,11 +10,13 @@ use crate::scopes::Readers;
 use crate::{Cursor, Limit, Page};
 
 mod factors;
+mod notices;
 mod passkeys;
 mod resets;
 mod tokens;
 
 pub use factors::*;
+pub use notices::*;
 pub use passkeys::*;
 pub use resets::*;
 pub use tokens::*;

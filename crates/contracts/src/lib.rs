@@ -10,6 +10,7 @@ pub mod events;
 pub mod identity;
 pub mod journal;
 pub mod monitor;
+pub mod notices;
 mod page;
 pub mod peers;
 pub mod roles;

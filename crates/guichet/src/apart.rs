@@ -18,6 +18,7 @@ use vocabulary::{Chance, Clock};
 
 use crate::cli::{ServiceName, Up};
 use crate::house::{House, Plan, SERVICES, signing_key};
+use crate::mail::MailSettings;
 use crate::node::Node;
 use crate::postgres::{Postgres, database_of, in_address};
 use crate::rooms::SERVICES_WITH_STORES;
@@ -94,6 +95,7 @@ impl Site {
             ca: self.office.ca(),
             data_dir: self.settings.data_dir.clone(),
             people,
+            relay: self.settings.mail.as_ref().map(MailSettings::relay),
         };
         welcome.tell(arguments, self.office.is_new().then(|| self.office.fingerprint()))?;
         if demonstrated {
@@ -147,6 +149,7 @@ impl Site {
             proxies: if service == ServiceName::Web { settings.proxies } else { 0 },
             peers,
             bank: settings.bank.clone(),
+            mail: settings.mail.clone().filter(|_| service == ServiceName::Identity),
             data_dir: folder.clone(),
         };
         pki::files::make_folder(&folder)?;

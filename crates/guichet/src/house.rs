@@ -18,6 +18,7 @@ use vocabulary::{Chance, Clock};
 use web::Web;
 
 use crate::Failure;
+use crate::mail::MailSettings;
 use crate::origin::{self, Whole};
 use crate::rooms::{self, Ground, Room};
 use crate::settings::Databases;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub origin: Option<String>,
     /// Which bank it is.
     pub bank: BankConfig,
+    /// How mails leave, if they do.
+    pub mail: Option<MailSettings>,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -67,14 +70,14 @@ const ASKING: Duration = Duration::from_secs(1);
 impl House {
     /// Opens the stores, bringing them up to date, and wires the services.
     pub async fn open(plan: Plan) -> Result<Self, Failure> {
-        let Plan { databases, key, log: folder, proxies, origin: address, bank: config, clock, chance } = plan;
+        let Plan { databases, key, log: folder, proxies, origin: address, bank: config, mail, clock, chance } = plan;
         let ground = Ground::new(clock.clone(), chance.clone(), proxies, address);
         let of = |service| databases.of(service);
         let memory = rooms::journal(&ground, &of(contracts::journal::SERVICE)?, &folder).await?;
         // Relays begin, with the services that tell, when everybody has subscribed.
         memory.service.subscribe(&ground.bus);
         ground.hear_revocations();
-        let people = rooms::identity(&ground, &of(contracts::identity::SERVICE)?, &key).await?;
+        let people = rooms::identity(&ground, &of(contracts::identity::SERVICE)?, &key, mail.as_ref()).await?;
         let money = rooms::bank(&ground, &of(contracts::bank::SERVICE)?, config).await?;
         let monitor = Monitor::new(ground.directory.clone(), clock.clone(), SERVICES.to_vec());
         let modules = [
@@ -111,6 +114,7 @@ impl House {
         tokio::spawn(self.monitor.clone().watch(shutdown.clone()));
         hear_from_identity(&self.identity, &self.ground.verifier, shutdown);
         self.people.keep_clean(shutdown);
+        self.people.send_mails(shutdown);
         self.money.keep_clean(shutdown);
         self.memory.keep_clean(shutdown);
         let witness = rooms::witness(&self.monitor, &self.witnessed, &self.folder, &self.ground.chance, shutdown);

@@ -17,6 +17,7 @@ mod import;
 mod journal_log;
 mod keys;
 mod links;
+mod mail;
 mod node;
 mod notify;
 mod origin;
@@ -44,7 +45,7 @@ use cli::{Cli, Command, Config, Keys, Users};
 /// Runs the command line of this process.
 pub async fn run() -> Result<(), Failure> {
     match Cli::parse().command {
-        Command::Up(arguments) => up::run(arguments).await,
+        Command::Up(arguments) => Box::pin(up::run(arguments)).await,
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Config(Config::Check(arguments)) => node::check(&arguments),
         Command::Config(Config::Show(arguments)) => node::show(&arguments),

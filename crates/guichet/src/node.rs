@@ -13,6 +13,7 @@ use vocabulary::Clock;
 
 use crate::cli::{DoorArguments, NodeArguments, ServiceName};
 use crate::links::{Links, Place};
+use crate::mail::{MailFile, MailSettings};
 use crate::settings::{self, BankFile};
 use crate::{Failure, say};
 
@@ -31,6 +32,7 @@ struct File {
     peers: PeersFile,
     #[serde(default)]
     bank: BankFile,
+    mail: Option<MailFile>,
 }
 
 #[derive(Deserialize, Default)]
@@ -100,6 +102,8 @@ pub(crate) struct Node {
     /// Where the services are that it calls.
     pub(crate) peers: Vec<(&'static str, Vec<String>)>,
     pub(crate) bank: BankConfig,
+    /// How mails leave, if they do: for identity alone.
+    pub(crate) mail: Option<MailSettings>,
 }
 
 /// Where a service's process is met on its own machine.
@@ -146,6 +150,16 @@ impl Node {
             }
             (None, false) => None,
         };
+        let bank = file.bank.complete()?;
+        let mail = match file.mail {
+            Some(_) if service != ServiceName::Identity => {
+                return Err(Failure::Settings(format!(
+                    "{} sends no mails: [mail] belongs into the settings of identity",
+                    service.name()
+                )));
+            }
+            mail => mail.map(|mail| mail.complete(&bank.name)).transpose()?,
+        };
         let node = Self {
             peers: addresses(service, file.peers, &arguments.peer)?,
             certificates: arguments.certificates.clone().or(file.certificates).unwrap_or_else(|| data_dir.join("tls")),
@@ -153,7 +167,8 @@ impl Node {
             listen: arguments.listen.or(file.listen).unwrap_or_else(|| service.usual_address()),
             origin: arguments.origin.clone().or(file.origin),
             proxies: arguments.proxies.or(file.proxies).unwrap_or(0),
-            bank: file.bank.complete()?,
+            bank,
+            mail,
             service,
             data_dir,
             database,
@@ -316,7 +331,7 @@ impl Node {
                 let _ = writeln!(text, "{service} = {addresses:?}");
             }
         }
-        if self.service == ServiceName::Bank {
+        if matches!(self.service, ServiceName::Bank | ServiceName::Identity) {
             let BankConfig { name, bank_code, branch_code, bic, currencies } = &self.bank;
             let (bic, currencies) = (bic.to_string(), currencies.iter().map(ToString::to_string).collect::<Vec<_>>());
             let _ = writeln!(
@@ -324,6 +339,9 @@ impl Node {
                 "\n[bank]\nname = {name:?}\nbank_code = {bank_code:?}\nbranch_code = {branch_code:?}\nbic = {bic:?}\n\
                  currencies = {currencies:?}"
             );
+        }
+        if let Some(mail) = &self.mail {
+            text.push_str(&mail.written());
         }
         text
     }

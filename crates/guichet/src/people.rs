@@ -51,7 +51,8 @@ impl People {
         let ground = Ground::new(clock, chance, 0, node.origin.clone());
         // It knows no way to the journal, so that events stay where they are until identity runs.
         tell_journal(&ground.bus, &ground.directory);
-        let room = rooms::identity(&ground, &node.database()?, &signing_key(&node.data_dir)).await?;
+        let room =
+            rooms::identity(&ground, &node.database()?, &signing_key(&node.data_dir), node.mail.as_ref()).await?;
         Ok(Self { around: Around::Nothing(Box::new(room)), _lock: lock })
     }
 

@@ -15,14 +15,15 @@ use chassis::{AuditLog, Shutdown};
 use contracts::events::AUTH_REVOKED;
 use contracts::peers;
 use futures_util::future::BoxFuture;
-use identity::{Identity, RefusedPasswords, SharedSecret, SharedSecretError, SigningKey};
+use identity::{Identity, Notices, RefusedPasswords, SharedSecret, SharedSecretError, SigningKey};
 use journal::{ForeignKey, Journal};
 use monitor::Monitor;
 use store::{Database, Migration, Store};
 use vocabulary::{Chance, Clock};
 use zeroize::Zeroizing;
 
-use crate::Failure;
+use crate::mail::MailSettings;
+use crate::{Failure, telling};
 
 /// How long decisions are kept.
 pub(crate) const AUDIT_KEPT: Duration = Duration::from_hours(90 * 24);
@@ -43,6 +44,8 @@ pub(crate) const LOG_KEY: &str = "journal.key";
 const WITNESS_KEY: &str = "witness.key";
 /// How often the head of the log is signed.
 const SEALING: Duration = Duration::from_secs(1);
+/// How often it is looked for mails that are due.
+const MAILING: Duration = Duration::from_secs(1);
 /// How often what ended by itself is cleaned up.
 const CLEANING: Duration = Duration::from_mins(1);
 /// How long a stop waits for the last events to reach the journal; what is left is told at the next start.
@@ -199,7 +202,12 @@ fn relay(ground: &Ground, source: &'static str, store: &Store) -> Arc<Relay> {
 }
 
 /// Identity; the verifier of this process believes it from now on.
-pub(crate) async fn identity(ground: &Ground, database: &Database, key: &Path) -> Result<Room<Identity>, Failure> {
+pub(crate) async fn identity(
+    ground: &Ground,
+    database: &Database,
+    key: &Path,
+    mail: Option<&MailSettings>,
+) -> Result<Room<Identity>, Failure> {
     const NAME: &str = contracts::identity::SERVICE;
     let Ground { clock, chance, directory, verifier, .. } = ground;
     let store = ground.open(database, identity::MIGRATIONS).await?;
@@ -212,11 +220,20 @@ pub(crate) async fn identity(ground: &Ground, database: &Database, key: &Path) -
         error => Failure::Settings(error.to_string()),
     })?;
     let hasher = Hasher::new(hashes_at_once(), chance.clone()).map_err(|error| Failure::Settings(error.to_string()))?;
+    let mailing = mail.map(MailSettings::open).transpose()?;
+    telling::note_notices(&ground.bus, &Notices::new(store.clone(), chance.clone(), mailing.is_some()));
     let relay = relay(ground, NAME, &store);
     let delivered = delivered(&relay);
     let service = Identity::new(store.clone(), &key, &secret, hasher, directory.clone(), chance.clone(), delivered)
         .map_err(Problem::from)?
         .refusing(refused);
+    let service = if let Some(mailing) = mailing {
+        service.mailing(mailing)
+    } else {
+        tracing::info!("no mails leave: people are told in the pages only, until the settings say [mail]");
+        service
+    };
+    service.let_mails_go().await.map_err(Problem::from)?;
     service.publish_keys().await.map_err(Problem::from)?;
     verifier.trust(&service.trusted_keys().await.map_err(Problem::from)?);
     for revocation in service.recent_revocations().await.map_err(Problem::from)? {
@@ -282,6 +299,19 @@ fn secret(path: &Path, chance: &Chance) -> Result<Zeroizing<[u8; 32]>, Failure> 
 impl Room<Identity> {
     pub(crate) fn module(&self, ground: &Ground) -> Result<Module, Misconfigured> {
         self.service.clone().module(ground.gate(self.audit()))
+    }
+
+    /// Sends mails until `shutdown`, if they are sent at all.
+    pub(crate) fn send_mails(&self, shutdown: &Shutdown) {
+        let room = self.clone();
+        rounds(MAILING, shutdown, move || {
+            let room = room.clone();
+            async move {
+                if let Err(error) = room.service.send_due_mails().await {
+                    tracing::warn!(error = %Problem::from(error), "mails could not be sent");
+                }
+            }
+        });
     }
 
     /// Cleans up from time to time, makes the next signing key when it is due, and tells the other instances that this

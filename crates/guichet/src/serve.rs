@@ -199,12 +199,14 @@ impl Opening {
         let (database, key) = (self.node.database()?, signing_key(&self.node.data_dir));
         tell_journal(&ground.bus, &ground.directory);
         ground.hear_revocations();
-        let room = self.patiently(async || rooms::identity(ground, &database, &key).await).await?;
+        let room =
+            self.patiently(async || rooms::identity(ground, &database, &key, self.node.mail.as_ref()).await).await?;
         if let Some(origin) = &self.node.origin {
             room.service.at_origin(origin);
         }
         hear_from_identity(&room.service, &ground.verifier, &self.shutdown);
         room.keep_clean(&self.shutdown);
+        room.send_mails(&self.shutdown);
         // A token must not meet a verifier that has not heard of its key.
         let settling = self.patiently(async || Ok(room.service.publish_keys().await.map_err(Problem::from)?)).await?;
         self.waits_for("its key to be known");

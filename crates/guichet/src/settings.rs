@@ -11,6 +11,7 @@ use vocabulary::{Bic, Currency};
 
 use crate::Failure;
 use crate::cli::{DoorArguments, Place, Up};
+use crate::mail::{MailFile, MailSettings};
 
 /// The file, as it is written. Every key is optional.
 #[derive(Deserialize, Default)]
@@ -24,6 +25,7 @@ struct File {
     proxies: Option<u8>,
     #[serde(default)]
     bank: BankFile,
+    mail: Option<MailFile>,
 }
 
 /// Which bank it is, as it is written.
@@ -68,6 +70,8 @@ pub struct Settings {
     pub proxies: u8,
     /// Which bank it is.
     pub bank: BankConfig,
+    /// How mails leave, if they do.
+    pub mail: Option<MailSettings>,
 }
 
 /// One database for each service.
@@ -122,6 +126,7 @@ impl Settings {
             None => Databases::Directory(data_dir.clone()),
         };
         let bank = file.bank.complete()?;
+        let mail = file.mail.map(|mail| mail.complete(&bank.name)).transpose()?;
         Ok(Self {
             log_dir: data_dir.clone(),
             data_dir,
@@ -130,6 +135,7 @@ impl Settings {
             hosts: file.hosts,
             proxies: file.proxies.unwrap_or(0),
             bank,
+            mail,
         })
     }
 }

@@ -4,6 +4,7 @@
 use aaa::Directory;
 use bus::{Bus, Envelope};
 use contracts::peers::{TakeEvents, Told};
+use identity::Notices;
 use vocabulary::EventId;
 
 /// Everything on `bus` goes to the journal that `directory` reaches.
@@ -17,6 +18,16 @@ pub(crate) fn tell_journal(bus: &Bus, directory: &Directory) {
             }
             Ok(())
         }
+    });
+}
+
+/// What people are to be told of everything on `bus` is noted at once.
+pub(crate) fn note_notices(bus: &Bus, notices: &Notices) {
+    let notices = notices.clone();
+    bus.subscribe_in_batches("log.>", "notices", move |envelopes| {
+        let notices = notices.clone();
+        let happenings = envelopes.iter().filter_map(|envelope| Notices::read(&envelope.payload)).collect();
+        async move { Ok(notices.take(happenings).await?) }
     });
 }
 

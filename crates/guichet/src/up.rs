@@ -13,6 +13,7 @@ use vocabulary::{Chance, Clock};
 
 use crate::cli::Up;
 use crate::house::{House, Plan, signing_key};
+use crate::mail::MailSettings;
 use crate::settings::Settings;
 use crate::{Failure, apart, data_dir, demo, notify, say};
 
@@ -32,6 +33,9 @@ pub(crate) struct Welcome {
     pub(crate) ca: PathBuf,
     pub(crate) data_dir: PathBuf,
     pub(crate) people: Vec<Greeted>,
+    /// The relay that mails leave through; nothing when none leave.
+    #[serde(skip)]
+    pub(crate) relay: Option<String>,
 }
 
 pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
@@ -75,6 +79,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
         ca: keys.join("ca.pem"),
         data_dir: settings.data_dir.clone(),
         people,
+        relay: settings.mail.as_ref().map(MailSettings::relay),
     };
     let fingerprint = authority.fingerprint();
     welcome.tell(&arguments, matches!(made, Created::New).then_some(fingerprint.as_str()))?;
@@ -104,6 +109,7 @@ pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
         key: signing_key(&settings.data_dir),
         log: settings.log_dir.clone(),
         bank: settings.bank.clone(),
+        mail: settings.mail.clone(),
         clock,
         chance,
     }
@@ -171,6 +177,10 @@ fn in_words(welcome: &Welcome, demo: bool, new: Option<&str>) -> String {
         );
     }
     trust(&mut out, &welcome.ca, &welcome.url, new);
+    let _ = match &welcome.relay {
+        Some(relay) => writeln!(out, "  Mails leave through {relay}."),
+        None => writeln!(out, "  No mails leave: say through which relay under [mail] of the configuration."),
+    };
     let _ = writeln!(out, "  Data: {}    Stop: Ctrl-C\n", welcome.data_dir.display());
     out
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::attempts::{Kind, MOST};
+use crate::mails::NEW;
 use contracts::events::{Action, Audience, Level, LogEvent, Person};
 use vocabulary::{Chance, Clock, EventId};
 
@@ -58,8 +59,10 @@ impl Events<'_> {
         LogEvent { audience: Audience::Agents, ..self.on(action, actor, person, message) }
     }
 
-    pub(crate) fn login(&self, person: &Person, how: &str) -> LogEvent {
-        with(self.own(Action::Login, person, format!("{} signed in.", person.login)), [("session", how)])
+    /// `new` is what about it this person never used before: a device, a network.
+    pub(crate) fn login(&self, person: &Person, how: &str, new: Option<&str>) -> LogEvent {
+        let event = self.own(Action::Login, person, format!("{} signed in.", person.login));
+        with(event, [("session", how), (NEW, new.unwrap_or_default())])
     }
 
     /// A refused sign-in. What was typed is told only when it is somebody's login: people type their password there.
@@ -195,6 +198,16 @@ impl Events<'_> {
             format!("{} used a recovery code in place of their second factor; {left} are left.", person.login);
         let event = LogEvent { level: Level::Warning, ..self.own(Action::RecoveryCodeUsed, person, message) };
         with(event, [("left", &left.to_string())])
+    }
+
+    /// The relay refused a mail for good. Nobody but staff is told: the person cannot be reached.
+    pub(crate) fn mail_failed(&self, person: &Person, about: Action, why: &str) -> LogEvent {
+        let message = format!("A mail to {} was refused for good and given up.", person.login);
+        let event = LogEvent {
+            subject: Some(person.clone()),
+            ..self.event(Action::MailFailed, Audience::Agents, Level::Warning, message)
+        };
+        with(event, [("about", about.name()), ("reason", why)])
     }
 
     pub(crate) fn state_changed(

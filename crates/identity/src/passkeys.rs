@@ -63,17 +63,24 @@ impl Passkey {
 pub(crate) struct Ceremonies {
     party: Arc<RwLock<RelyingParty>>,
     challenger: Arc<Challenger>,
+    origin: Arc<RwLock<Option<String>>>,
 }
 
 impl Ceremonies {
     /// Under the origin of a bank on this machine, until another one is said. `key` is the same on every instance.
     pub(crate) fn new(key: &[u8; 32]) -> Self {
         let party = RelyingParty::of("https://localhost:8443");
-        Self { party: Arc::new(RwLock::new(party)), challenger: Arc::new(Challenger::new(key)) }
+        Self { party: Arc::new(RwLock::new(party)), challenger: Arc::new(Challenger::new(key)), origin: Arc::default() }
     }
 
     pub(crate) fn at(&self, origin: &str) {
         *self.party.write().unwrap_or_else(PoisonError::into_inner) = RelyingParty::of(origin);
+        *self.origin.write().unwrap_or_else(PoisonError::into_inner) = Some(origin.to_owned());
+    }
+
+    /// The origin that was said, if one was.
+    pub(crate) fn origin(&self) -> Option<String> {
+        self.origin.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn party(&self) -> RelyingParty {
@@ -276,6 +283,11 @@ impl Identity {
     /// Says under which origin browsers reach the bank, such as `https://bank.example.org`: passkeys are made for it.
     pub fn at_origin(&self, origin: &str) {
         self.ceremonies.at(origin);
+    }
+
+    /// Where browsers reach the bank, if that was said.
+    pub(crate) fn origin(&self) -> Option<String> {
+        self.ceremonies.origin()
     }
 
     fn new_challenge(&self, adds: Option<UserId>) -> String {

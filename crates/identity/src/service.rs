@@ -19,6 +19,7 @@ use vocabulary::{Chance, Clock, SessionId, Timestamp, UserId};
 
 use crate::error::Error;
 use crate::events::Events;
+use crate::mails::{Mailing, Rest};
 use crate::passkeys::Ceremonies;
 use crate::person::{self, Person};
 use crate::session::REMEMBERED;
@@ -42,6 +43,11 @@ const BELIEVED: Duration = Duration::from_hours(1);
 /// Verifiers ask for the keys each second; a key that was published for so long is known to all that can hear at all.
 const HEARD: Duration = Duration::from_secs(3);
 
+/// How long a mail may wait for its relay before that shows.
+const WAITING: Duration = Duration::from_hours(1);
+/// So many mails that were given up within a day are no mistyped addresses any more. The journal names each.
+const FAILED: i64 = 20;
+const DAY: Duration = Duration::from_hours(24);
 /// How long an answer waits for a revocation to reach every verifier of the process.
 const DELIVERY: Duration = Duration::from_secs(1);
 
@@ -61,6 +67,10 @@ pub struct Identity {
     pub(crate) throttle: Throttle,
     pub(crate) ceremonies: Ceremonies,
     pub(crate) refused: RefusedPasswords,
+    pub(crate) networks_pepper: [u8; 32],
+    /// How mails leave, if they do.
+    pub(crate) mailing: Option<Arc<Mailing>>,
+    pub(crate) rest: Arc<Rest>,
 }
 
 impl Identity {
@@ -77,7 +87,7 @@ impl Identity {
     ) -> Result<Self, Error> {
         let (keys, pepper) = (Arc::new(RwLock::new(key.clone())), secret.derived("idempotency"));
         let throttle = Throttle::new(store.clock().clone());
-        let attempts_pepper = secret.derived("attempts");
+        let (attempts_pepper, networks_pepper) = (secret.derived("attempts"), secret.derived("networks"));
         let vault = Arc::new(Vault::new(secret.vault())?);
         let ceremonies = Ceremonies::new(&secret.derived("challenges"));
         Ok(Self {
@@ -93,12 +103,20 @@ impl Identity {
             throttle,
             refused: RefusedPasswords::default(),
             ceremonies,
+            networks_pepper,
+            mailing: None,
+            rest: Arc::default(),
         })
     }
 
     /// The same, refusing these passwords too when somebody chooses one.
     pub fn refusing(self, refused: RefusedPasswords) -> Self {
         Self { refused, ..self }
+    }
+
+    /// The same, sending mails.
+    pub fn mailing(self, mailing: Mailing) -> Self {
+        Self { mailing: Some(Arc::new(mailing)), ..self }
     }
 
     /// The service with its policies enforced, ready to be served.
@@ -166,6 +184,11 @@ impl Identity {
     /// What signs access tokens now.
     pub(crate) fn signer(&self) -> Arc<Signer> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).signer(self.clock().now())
+    }
+
+    /// What this instance is called among the others.
+    pub(crate) fn instance(&self) -> [u8; 32] {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).instance()
     }
 
     fn own_keys(&self) -> Jwks {
@@ -356,15 +379,21 @@ impl Health for Identity {
             let orphans = rows::count_tokens_of_inactive(&mut tx, self.clock().now()).await?;
             let superusers = rows::count_active_superusers(&mut tx).await?;
             let unwitnessed = rows::count_unwitnessed_resets(&mut tx).await?;
-            Ok::<_, StoreError>((stray, orphans, superusers, unwitnessed))
+            let since = self.clock().now().minus(WAITING);
+            let failed = rows::count_failed_mails(&mut tx, self.clock().now().minus(DAY)).await?;
+            let late = rows::oldest_mail(&mut tx).await?.is_some_and(|oldest| oldest < since);
+            Ok::<_, StoreError>((stray, orphans, superusers, unwitnessed, (late, failed)))
         };
         // What cannot be counted is not known to hold.
-        let (stray, orphans, superusers, unwitnessed) = counted.await.unwrap_or((1, 1, 0, 1));
+        let (stray, orphans, superusers, unwitnessed, (late, failed)) =
+            counted.await.unwrap_or((1, 1, 0, 1, (true, FAILED)));
         vec![
             Truth::new("every session belongs to an active person", stray == 0),
             Truth::new("every personal token belongs to an active person", orphans == 0),
             Truth::new("at least one superuser can sign in", superusers > 0),
             Truth::new("nobody removed a second factor alone", unwitnessed == 0),
+            Truth::new("no mail waits for longer than an hour", !late),
+            Truth::new("few mails of the last day were given up", failed < FAILED),
         ]
     }
 }

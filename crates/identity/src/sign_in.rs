@@ -160,6 +160,11 @@ impl Identity {
         let session = Session::begin(id, person.id, kind, proof, agent, now, person.last_login_at);
         rows::add_session(&mut tx, &session, secret.hash()).await?;
         rows::set_last_login(&mut tx, person.id, now).await?;
+        let network = self.is_new_network(&mut tx, person.id, context.client.as_deref(), now).await?;
+        let new = match (device, kind) {
+            (None, Kind::Browser) => Some("device"),
+            _ => network.then_some("network"),
+        };
         let device = match (device, kind) {
             (Some(known), _) => {
                 rows::touch_device(&mut tx, known, now).await?;
@@ -173,7 +178,7 @@ impl Identity {
             (None, Kind::Tokens) => None,
         };
         person.last_login_at = Some(now);
-        tell(&mut tx, &self.events(Some(&context.trace_id)).login(&person.named(), kind.name()))?;
+        tell(&mut tx, &self.events(Some(&context.trace_id)).login(&person.named(), kind.name(), new))?;
         tx.commit().await?;
         Ok(Present { person, session, secret, device })
     }

@@ -14,6 +14,7 @@ use crate::session::{Kind, Proof, Session};
 mod attempts;
 mod factors;
 mod instances;
+mod mails;
 mod passkeys;
 mod resets;
 mod tokens;
@@ -21,6 +22,7 @@ mod tokens;
 pub(crate) use attempts::*;
 pub(crate) use factors::*;
 pub(crate) use instances::*;
+pub(crate) use mails::*;
 pub(crate) use passkeys::*;
 pub(crate) use resets::*;
 pub(crate) use tokens::*;
@@ -70,12 +72,18 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0008_instances.sql",
         "sql/migrations/postgres/0008_instances.sql"
     ),
+    store::migration!(
+        9,
+        "notices",
+        "sql/migrations/sqlite/0009_notices.sql",
+        "sql/migrations/postgres/0009_notices.sql"
+    ),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
 /// Every query of this service, for the test that prepares them all.
-pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS, TOKENS, INSTANCES];
+pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS, TOKENS, INSTANCES, MAILS];
 
 const ADD_PERSON: Query<Affected> = Query::find(PEOPLE, "add_person");
 const GET_PERSON: Query<Optional> = Query::find(PEOPLE, "get_person");
@@ -321,6 +329,7 @@ pub(crate) async fn forget(tx: &mut Transaction, now: Timestamp) -> Result<(), S
     tx.run(&FORGET_SESSIONS, params![now]).await?;
     forget_tokens(tx, now).await?;
     instances::forget(tx, now).await?;
+    mails::forget(tx, now).await?;
     attempts::forget(tx, now).await
 }
 

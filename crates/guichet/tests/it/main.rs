@@ -16,6 +16,7 @@ mod joining;
 mod keys;
 mod kill;
 mod log;
+mod mails;
 mod matrix;
 mod namespace;
 mod newcomer;

@@ -99,6 +99,7 @@ impl Scene {
             key: key.clone(),
             log: home.path().to_owned(),
             bank: bank::BankConfig::example().unwrap(),
+            mail: None,
             clock: clock.clone(),
             chance: Chance::seeded(1),
         };

@@ -130,6 +130,7 @@ async fn a_bank_does_the_same_inside_and_outside() {
         proxies: 0,
         origin: None,
         bank: bank::BankConfig::example().unwrap(),
+        mail: None,
         clock: Clock::system(),
         chance: Chance::seeded(1),
     })

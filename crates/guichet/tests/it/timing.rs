@@ -53,6 +53,7 @@ impl Scene {
             proxies: 0,
             origin: None,
             bank: bank::BankConfig::example().unwrap(),
+            mail: None,
             clock: clock.clone(),
             chance: Chance::seeded(1),
         })

@@ -1,13 +1,15 @@
 //! The service's promises, called as others call it, on every database.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod factors;
 mod importing;
 mod limits;
+mod mailing;
 mod managing;
 mod passkeys;
 mod registering;
+mod relay;
 mod resetting;
 mod sessions;
 mod signing_in;
@@ -22,10 +24,10 @@ use aaa::{
 };
 use axum::Router;
 use bus::{Bus, Relay};
-use contracts::events::{AUTH_REVOKED, Action, LogEvent};
+use contracts::events::{AUTH_REVOKED, Action, Audience, Level, LogEvent};
 use contracts::identity::{Language, Register, SERVICE, SignIn, Tokens, User, UserState};
 use contracts::roles::Role;
-use identity::{Delivered, ISSUER, Identity, MIGRATIONS, NewPerson, SharedSecret, SigningKey};
+use identity::{Delivered, ISSUER, Identity, MIGRATIONS, Mailing, NewPerson, Notices, SharedSecret, SigningKey};
 use store::Store;
 use store::testing::{TestDatabase, databases};
 use vocabulary::{Chance, Clock, Timestamp};
@@ -60,13 +62,21 @@ impl World {
     async fn new(database: TestDatabase) -> Self {
         let key = SigningKey::from_seed([3; 32]).unwrap();
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
-        Self::with(Arc::new(database), clock, &key, &SharedSecret::of(&key), Chance::seeded(7)).await
+        Self::with(Arc::new(database), clock, &key, &SharedSecret::of(&key), Chance::seeded(7), None).await
+    }
+
+    /// One that notes what people are to be told, and sends mails.
+    async fn mailing(database: TestDatabase, mailing: Mailing) -> Self {
+        let key = SigningKey::from_seed([3; 32]).unwrap();
+        let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
+        let (database, secret) = (Arc::new(database), SharedSecret::of(&key));
+        Self::with(database, clock, &key, &secret, Chance::seeded(7), Some(mailing)).await
     }
 
     /// Another instance on the same database, with keys of its own.
     async fn twin(&self, key: &SigningKey) -> Self {
         let secret = SharedSecret::of(&SigningKey::from_seed([3; 32]).unwrap());
-        Self::with(Arc::clone(&self.database), self.clock.clone(), key, &secret, Chance::system()).await
+        Self::with(Arc::clone(&self.database), self.clock.clone(), key, &secret, Chance::system(), None).await
     }
 
     async fn with(
@@ -75,6 +85,7 @@ impl World {
         key: &SigningKey,
         secret: &SharedSecret,
         chance: Chance,
+        mailing: Option<Mailing>,
     ) -> Self {
         let store = Store::open(&database.database, MIGRATIONS, clock.clone()).await.unwrap();
         let verifier = Verifier::new(ISSUER, ISSUER, clock.clone());
@@ -92,6 +103,14 @@ impl World {
             keeps.lock().unwrap().push(event);
             async { Ok(()) }
         });
+        if mailing.is_some() {
+            let notices = Notices::new(store.clone(), Chance::system(), true);
+            bus.subscribe_in_batches("log.>", "notices", move |envelopes| {
+                let notices = notices.clone();
+                let heard = envelopes.iter().filter_map(|envelope| Notices::read(&envelope.payload)).collect();
+                async move { Ok(notices.take(heard).await?) }
+            });
+        }
         let relay = Arc::new(Relay::start(store.clone(), SERVICE, bus));
         let waits = Arc::clone(&relay);
         let delivered: Delivered = Arc::new(move |within| {
@@ -105,6 +124,10 @@ impl World {
         let hasher = Hasher::new(2, chance.clone()).unwrap();
         let identity =
             Identity::new(store.clone(), key, secret, hasher, directory.clone(), chance.clone(), delivered).unwrap();
+        let identity = match mailing {
+            Some(mailing) => identity.mailing(mailing),
+            None => identity,
+        };
         let gate = Gate::new(Credentials::new(ISSUER).bearer(verifier.clone()), Arc::new(()), clock.clone(), chance);
         let router = identity.clone().module(gate.clone()).unwrap().router;
         directory.set(SERVICE, Transport::in_process(router.clone()));

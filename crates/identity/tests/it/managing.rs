@@ -164,7 +164,7 @@ async fn two_superusers_who_disable_each_other_at_once_leave_one() {
         let (a, b) = tokio::join!(one.call(disable(&second)), other.call(disable(&first)));
         assert_eq!([a.is_ok(), b.is_ok()].iter().filter(|won| **won).count(), 1);
         let truths = world.anyone().at(SERVICE).call(chassis::GetTruths {}).await.unwrap();
-        assert!(truths.len() == 4 && truths.iter().all(|truth| truth.holds), "{truths:?}");
+        assert!(truths.len() == 6 && truths.iter().all(|truth| truth.holds), "{truths:?}");
     }
 }
 

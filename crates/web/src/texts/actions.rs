@@ -41,6 +41,7 @@ impl T {
             "PASSKEY_REMOVED" => ("Clé d’accès retirée", "Passkey removed"),
             "RECOVERY_CODES_MADE" => ("Nouveaux codes de secours", "New recovery codes"),
             "RECOVERY_CODE_USED" => ("Code de secours utilisé", "Recovery code used"),
+            "MAIL_FAILED" => ("Courriel abandonné", "Mail given up"),
             "JOIN_TOKEN_MADE" => ("Service invité", "Service invited"),
             "JOIN_REFUSED" => ("Jeton d’adhésion refusé", "Join token refused"),
             "CERTIFICATE_ISSUED" => ("Certificat délivré", "Certificate issued"),

@@ -236,6 +236,8 @@ impl T {
             "every personal token belongs to an active person" => {
                 "chaque jeton personnel est celui d’une personne active"
             }
+            "no mail waits for longer than an hour" => "aucun courriel n’attend depuis plus d’une heure",
+            "few mails of the last day were given up" => "peu de courriels du dernier jour ont été abandonnés",
             "nobody removed a second factor alone" => "personne n’a retiré seul un second facteur",
             "at least one superuser can sign in" => "un administrateur au moins peut se connecter",
             "certificates can be signed" => "les certificats peuvent être signés",

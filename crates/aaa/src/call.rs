@@ -60,6 +60,8 @@ pub struct Context {
     /// As they came: most calls never read them.
     pub(crate) authorization: Option<HeaderValue>,
     pub(crate) agent: Option<HeaderValue>,
+    pub(crate) accept: Option<HeaderValue>,
+    pub(crate) last_event: Option<HeaderValue>,
 }
 
 impl Context {
@@ -71,6 +73,19 @@ impl Context {
     /// What the client calls itself (`User-Agent`), cut to 200 characters.
     pub fn agent(&self) -> Option<String> {
         Some(self.agent.as_ref()?.to_str().ok()?.chars().take(200).collect())
+    }
+
+    /// Whether the client named this media type among those that it takes.
+    pub fn accepts(&self, media_type: &str) -> bool {
+        let listed = self.accept.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        listed
+            .split(',')
+            .any(|one| one.split(';').next().is_some_and(|one| one.trim().eq_ignore_ascii_case(media_type)))
+    }
+
+    /// The last event that a client had which comes back for more (`Last-Event-ID`).
+    pub fn last_event(&self) -> Option<&str> {
+        self.last_event.as_ref()?.to_str().ok()
     }
 }
 

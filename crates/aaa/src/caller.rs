@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use bytes::Bytes;
 use form_urlencoded::Serializer;
+use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::{BodyExt, Limited};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -21,7 +23,7 @@ use crate::api::IDEMPOTENCY_KEY;
 use crate::gate::TRACEPARENT;
 use crate::operation::Operation;
 use crate::problem::Problem;
-use crate::reply::Reply;
+use crate::reply::{Reply, Streamed};
 
 /// Whatever went wrong on the way.
 pub type TransportError = Box<dyn std::error::Error + Send + Sync>;
@@ -156,31 +158,37 @@ impl Caller {
 
     /// Calls the operation. A problem of the service comes back as it is; a service out of reach is a 503.
     pub async fn call<O: Operation>(&self, operation: O) -> Result<O::Reply, Problem> {
+        let exchange = async {
+            let (parts, body) = self.exchange::<O>(self.request(&operation)?).await?;
+            Ok::<_, Problem>((parts, whole(body).await?))
+        };
+        let (parts, body) = self.in_time::<O, _>(exchange).await?;
+        if parts.status.is_success() { O::Reply::read(&parts.headers, body) } else { Err(problem_of(&parts, &body)) }
+    }
+
+    /// The same, of what is answered bit by bit: it comes as soon as its first part does, and its parts have no limit in
+    /// number or time.
+    pub async fn stream<O: Operation<Reply = Streamed>>(&self, operation: O) -> Result<Streamed, Problem> {
+        let mut request = self.request(&operation)?;
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("text/event-stream, */*;q=0.1"));
+        let (parts, body) = self.in_time::<O, _>(self.exchange::<O>(request)).await?;
+        if parts.status.is_success() {
+            return Ok(Streamed::received(&parts.headers, body));
+        }
+        Err(problem_of(&parts, &self.in_time::<O, _>(whole(body)).await?))
+    }
+
+    async fn in_time<O: Operation, T>(&self, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+        let late = || Problem::unavailable(1, format_args!("{} did not answer in time", O::ROUTE.service));
+        tokio::time::timeout(self.deadline, work).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn exchange<O: Operation>(&self, request: Request<Body>) -> Result<(Parts, Body), Problem> {
         let service = self.at.unwrap_or(O::ROUTE.service);
         let transport =
             self.directory.find(service).ok_or_else(|| Problem::internal(format_args!("no way to reach {service}")))?;
-        let request = self.request(&operation)?;
-        let exchange = async {
-            let response = transport.0.oneshot(request).await.map_err(|error| Problem::unavailable(1, error))?;
-            let (parts, body) = response.into_parts();
-            let body =
-                Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| Problem::unavailable(1, error))?;
-            Ok::<_, Problem>((parts, body.to_bytes()))
-        };
-        let (parts, body) = match tokio::time::timeout(self.deadline, exchange).await {
-            Ok(outcome) => outcome?,
-            Err(_) => return Err(Problem::unavailable(1, format_args!("{service} did not answer in time"))),
-        };
-        if parts.status.is_success() {
-            return O::Reply::read(&parts.headers, body);
-        }
-        let problem: Problem = serde_json::from_slice(&body).unwrap_or_else(|_| Problem::new(parts.status, "unknown"));
-        // The wait is told by a header alone.
-        let wait = parts.headers.get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
-        Err(match wait {
-            Some(seconds) => problem.retry_after(seconds),
-            None => problem,
-        })
+        let response = transport.0.oneshot(request).await.map_err(|error| Problem::unavailable(1, error))?;
+        Ok(response.into_parts())
     }
 
     fn request<O: Operation>(&self, operation: &O) -> Result<Request<Body>, Problem> {
@@ -218,6 +226,21 @@ impl Caller {
             headers.insert(name, value.clone());
         }
         Ok(request)
+    }
+}
+
+async fn whole(body: Body) -> Result<Bytes, Problem> {
+    let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| Problem::unavailable(1, error))?;
+    Ok(body.to_bytes())
+}
+
+fn problem_of(parts: &Parts, body: &[u8]) -> Problem {
+    let problem: Problem = serde_json::from_slice(body).unwrap_or_else(|_| Problem::new(parts.status, "unknown"));
+    // The wait is told by a header alone.
+    let wait = parts.headers.get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok()?.parse().ok());
+    match wait {
+        Some(seconds) => problem.retry_after(seconds),
+        None => problem,
     }
 }
 

@@ -350,6 +350,17 @@ impl Credentials {
         Err(Problem::unauthorized().because("no credential").into())
     }
 
+    /// Whether no verifier has heard that what this caller showed ended before its time.
+    pub(crate) fn still_hold(&self, by: &Principal) -> bool {
+        self.ways.iter().all(|way| match way {
+            Way::Bearer(Tokens::Jwt(verifier))
+            | Way::Header(_, Tokens::Jwt(verifier))
+            | Way::Cookie(_, Tokens::Jwt(verifier))
+            | Way::Prefix(_, Tokens::Jwt(verifier)) => verifier.still_holds(by).is_ok(),
+            _ => true,
+        })
+    }
+
     async fn try_way(&self, way: &Way, request: &Presented<'_>) -> Result<Option<Arc<Principal>>, Denied> {
         let headers = &request.parts.headers;
         let token = match way {

@@ -13,6 +13,7 @@ use crate::audit::Audit;
 use crate::call::Context;
 use crate::caller::OnBehalf;
 use crate::credentials::{ClientCertificate, Credentials, Scheme};
+use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
 
@@ -20,6 +21,7 @@ use crate::throttle::Throttle;
 pub(crate) const TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Further members of every problem (RFC 9457 §3.2).
@@ -93,6 +95,11 @@ impl Gate {
         Self { extension: Some(extension), ..self }
     }
 
+    /// Whether what a caller proved once would still be believed: for answers that go on long after that.
+    pub fn still_admits(&self, by: &Principal) -> bool {
+        self.clock.now() < by.expires && self.credentials.still_hold(by)
+    }
+
     pub(crate) fn extended(&self, problem: Problem) -> Problem {
         let members = self.extension.map(|extension| extension(&problem)).unwrap_or_default();
         members.into_iter().fold(problem, |problem, (name, value)| problem.with(name, value))
@@ -108,6 +115,8 @@ impl Gate {
             certificate: parts.extensions.get::<ClientCertificate>().map(|it| it.serial.clone()),
             authorization: parts.headers.get(header::AUTHORIZATION).cloned(),
             agent: parts.headers.get(header::USER_AGENT).cloned(),
+            accept: parts.headers.get(header::ACCEPT).cloned(),
+            last_event: parts.headers.get(LAST_EVENT_ID).cloned(),
         }
     }
 

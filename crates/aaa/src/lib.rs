@@ -52,7 +52,7 @@ pub use policy::{
 };
 pub use principal::Principal;
 pub use problem::{Fault, Faults, Problem};
-pub use reply::{Created, Document, Done, Reply};
+pub use reply::{Created, Document, Done, Reply, Streamed};
 pub use throttle::Throttle;
 pub use token::{
     Claims, Confirmation, Dpop, Jwk, Jwks, KeyError, Readable, Refusal, Revocation, Signer, Unreadable, Verifier,

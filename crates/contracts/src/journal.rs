@@ -5,7 +5,7 @@ mod filter;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aaa::{Fields, Operation, Route};
+use aaa::{Fields, Operation, Route, Streamed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::{EventId, Timestamp, UserId};
@@ -162,6 +162,50 @@ impl Operation for SummarizeLogs {
     const ROUTE: Route = Route::get(SERVICE, "/api/logs/summary");
     type Policy = Readers;
     type Reply = LogSummary;
+}
+
+/// What a file of entries looks like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum FileFormat {
+    /// Comma-separated values (RFC 4180), with a first line of names. What a spreadsheet would take for a formula has a `'`
+    /// in front.
+    #[default]
+    Csv,
+    /// One JSON object on each line, as [`ListLogs`] gives them.
+    Jsonl,
+}
+
+filtered! {
+    /// All entries that [`ListLogs`] would list when this is asked, newest first, as a file: at most the newest 100 000, and a last
+    /// line says so where there are more. That somebody took it is told to the journal.
+    pub struct ExportLogs {
+        /// What the file looks like.
+        #[serde(default)]
+        pub format: FileFormat,
+    }
+}
+impl Operation for ExportLogs {
+    const ROUTE: Route = Route::get(SERVICE, "/api/logs/export");
+    type Policy = Readers;
+    type Reply = Streamed;
+}
+
+filtered! {
+    /// Entries as they come, in the order in which they come, as server-sent events (`Accept: text/event-stream`): each named
+    /// `entry`, with an entry as its data. A comment comes now and then while nothing happens. It ends with the access token,
+    /// with the session, or when the client is far behind; a client that comes back with `Last-Event-ID` misses nothing, unless
+    /// more than 5 000 entries came meanwhile: then an event `missed` says so first.
+    pub struct TailLogs {
+        /// Only what came after this event, by its id; from now on unless given.
+        pub after: Option<u64>,
+    }
+}
+impl Operation for TailLogs {
+    const ROUTE: Route = Route::get(SERVICE, "/api/logs/tail");
+    type Policy = Readers;
+    type Reply = Streamed;
 }
 
 /// The head of the log: how many entries the journal has, and the root over all of them, signed.

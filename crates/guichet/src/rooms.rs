@@ -361,8 +361,9 @@ impl Room<Journal> {
         self.service.clone().module(ground.gate(self.audit()))
     }
 
-    /// Signs the head of the log every moment, and cleans up from time to time.
+    /// Signs the head of the log every moment, and cleans up from time to time. Who follows the journal is let go at the end.
     pub(crate) fn keep_clean(&self, shutdown: &Shutdown) {
+        self.service.ends_with(shutdown);
         let room = self.clone();
         rounds(SEALING, shutdown, move || {
             let room = room.clone();

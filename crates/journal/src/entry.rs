@@ -105,6 +105,8 @@ impl Reader {
 pub(crate) struct Found {
     pub(crate) entry: LogEntry,
     pub(crate) actor_id: Option<UserId>,
+    /// Where it is in the log: the order of arrival.
+    pub(crate) number: u64,
 }
 
 impl Found {

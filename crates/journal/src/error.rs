@@ -14,6 +14,12 @@ pub(crate) enum Error {
     TooLong(&'static str),
     #[error("holds no word to look for: give letters or digits")]
     Wordless,
+    #[error("comes as server-sent events: ask for it with `Accept: text/event-stream`")]
+    NotEvents,
+    #[error(
+        "As many files are being taken, or as many people follow the journal, as can be at a time. Try again in a moment."
+    )]
+    Full,
     #[error("there is no such entry")]
     NoEntry,
     #[error("the journal signs its log every second, and has not yet since this entry came")]
@@ -31,6 +37,8 @@ impl From<Error> for Problem {
             Error::Period => Self::fault("to", error),
             Error::TooLong(_) => Self::fault("from", error),
             Error::Wordless => Self::fault("text", error),
+            Error::NotEvents => Self::fault("Accept", error),
+            Error::Full => Self::unavailable(5, &error).detail(error.to_string()),
             Error::NoEntry => Self::not_found(),
             Error::NotYet => Self::unavailable(1, &error).detail(error.to_string()),
             Error::Signature => Self::fault("signature", error),

@@ -7,6 +7,8 @@
 
 mod entry;
 mod error;
+mod export;
+mod following;
 mod hearing;
 mod keys;
 mod log;
@@ -36,6 +38,7 @@ pub fn operations() -> Vec<Entry> {
 impl Journal {
     /// The journal as a module that answers requests.
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
+        self.following.admitted_by(&gate);
         mount(chassis::common(Api::new(self, gate))).finish()
     }
 
@@ -53,6 +56,8 @@ impl Journal {
 fn mount(api: Api<Journal>) -> Api<Journal> {
     api.serve(search::list_logs)
         .serve(summary::summarize_logs)
+        .serve(export::export_logs)
+        .serve(following::tail_logs)
         .serve(proving::get_log_head)
         .serve(proving::get_log_proof)
 }

@@ -12,9 +12,9 @@ use vocabulary::{EventId, Login, Timestamp, UserId};
 use crate::entry::{self, Found, Place, Reader, Whose};
 use crate::error::Error;
 use crate::service::Journal;
-use crate::store::kinds::{self, Kinds};
+use crate::store::kinds::{self, Kind, Kinds};
 use crate::store::search::{self as table, Filter};
-use crate::words::Wanted;
+use crate::words::{self, Wanted};
 
 /// How long the same question of the same person is told but once.
 const SAME: Duration = Duration::from_hours(1);
@@ -40,6 +40,7 @@ impl std::fmt::Debug for Questions {
 /// What somebody may see of what they asked for.
 pub(crate) struct Asked {
     pub(crate) reader: Reader,
+    pub(crate) request: LogFilter,
     pub(crate) filter: Filter,
     pub(crate) kinds: Kinds,
     /// After every entry of the period.
@@ -67,7 +68,25 @@ impl Asked {
             trace_id: asked.trace_id.as_ref().map(ToString::to_string),
             from: from.unwrap_or(Timestamp::from_micros(i64::MIN)),
         };
-        Ok(Some(Self { reader, filter, kinds, end: to.map_or(Place::END, Place::before) }))
+        Ok(Some(Self { reader, request: asked.clone(), filter, kinds, end: to.map_or(Place::END, Place::before) }))
+    }
+
+    /// Whether an entry is among those asked for.
+    pub(crate) fn shows(&self, found: &Found) -> bool {
+        let (entry, filter) = (&found.entry, &self.filter);
+        let is = |login: &str| entry.actor.as_deref() == Some(login) || entry.subject.as_deref() == Some(login);
+        let whose = match &filter.whose {
+            Whose::All => true,
+            Whose::For(id) => entry.subject_id == Some(*id) && entry.audience == Audience::Members,
+            Whose::Person(id) => found.actor_id == Some(*id) || entry.subject_id == Some(*id),
+            Whose::Login(login) => is(login),
+        };
+        whose
+            && Kind::of_entry(entry).is_asked_for(&self.request)
+            && entry.at >= filter.from
+            && entry.at < self.end.at
+            && filter.trace_id.as_ref().is_none_or(|trace_id| entry.trace_id.as_ref() == Some(trace_id))
+            && filter.words.as_ref().is_none_or(|words| words.is_in(&words::of_entry(&entry.message, &entry.details)))
     }
 
     /// The newest entries before `before`, at most so many.
@@ -131,6 +150,16 @@ impl Journal {
         let subject = asked.user.as_deref().and_then(|user| person(user, found));
         self.tell(self.reading(by, Action::LogsRead, subject, asked)).await?;
         self.questions.0.put(question, ());
+        Ok(())
+    }
+
+    /// Tells that somebody follows the journal: a client that comes back is no second one.
+    pub(crate) async fn note_following(&self, by: &Principal, asked: &LogFilter) -> Result<(), StoreError> {
+        let question = (by.id, format!("follows {asked:?}"));
+        if self.questions.0.get(&question).is_none() {
+            self.tell(self.reading(by, Action::LogsFollowed, None, asked)).await?;
+            self.questions.0.put(question, ());
+        }
         Ok(())
     }
 

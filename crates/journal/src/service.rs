@@ -15,6 +15,7 @@ use vocabulary::{Chance, EventId};
 
 use crate::entry::Kept;
 use crate::error::Error;
+use crate::following::Following;
 use crate::hearing::Heard;
 use crate::log::{Leaf, StoredBadly};
 use crate::receiving;
@@ -32,13 +33,14 @@ pub struct Journal {
     pub(crate) told: receiving::Told,
     /// What staff looked for lately.
     pub(crate) questions: Questions,
+    pub(crate) following: Following,
 }
 
 impl Journal {
     /// Over an open database with the journal's [`crate::MIGRATIONS`]; `key` is the log's, see [`crate::log_key`].
     pub fn new(store: Store, key: SigningKey, chance: Chance) -> Self {
         let (told, questions) = (receiving::Told::default(), Questions::default());
-        Self { store, key: Arc::new(key), chance, told, questions }
+        Self { store, key: Arc::new(key), chance, told, questions, following: Following::default() }
     }
 
     /// Listens to everything on `bus`. Only `log.>` is kept; the rest tells that nothing in between is missing.
@@ -62,6 +64,7 @@ impl Journal {
         }
         let head = self.append(&mut tx, size, kept).await?;
         tx.commit().await?;
+        self.following.grown();
         Ok(head)
     }
 
@@ -77,7 +80,9 @@ impl Journal {
         let mut tx = self.store.begin().await?;
         let size = log::hold(&mut tx).await?;
         self.tell_in(&mut tx, size, event).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.following.grown();
+        Ok(())
     }
 
     /// The same within a transaction that holds the log of `size` entries.

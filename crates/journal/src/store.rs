@@ -195,7 +195,8 @@ fn found(row: &Row) -> Result<Found, StoreError> {
     let source = row.get("source")?;
     let entry =
         LogEntry { id, at, audience, level, action, actor, subject, subject_id, message, details, source, trace_id };
-    Ok(Found { entry, actor_id })
+    let number = row.get::<Option<u64>>("place")?.unwrap_or(u64::MAX);
+    Ok(Found { entry, actor_id, number })
 }
 
 /// What was told, as its row holds it.

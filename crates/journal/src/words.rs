@@ -42,7 +42,6 @@ impl Wanted {
     }
 
     /// Whether an entry with these words is found.
-    #[cfg(test)]
     pub(crate) fn is_in(&self, words: &BTreeSet<String>) -> bool {
         self.0.iter().all(|wanted| words.range(wanted.clone()..).next().is_some_and(|word| word.starts_with(wanted)))
     }

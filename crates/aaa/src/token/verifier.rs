@@ -141,7 +141,7 @@ impl Verifier {
         Ok(principal)
     }
 
-    fn still_holds(&self, principal: &Principal) -> Result<(), Refusal> {
+    pub(crate) fn still_holds(&self, principal: &Principal) -> Result<(), Refusal> {
         let now = self.0.clock.now();
         if now >= principal.expires {
             return Err(Refusal::Expired);

@@ -2,12 +2,17 @@
 
 use std::path::Path;
 
+use aaa::Directory;
+use bytes::Bytes;
+use contracts::events::Action;
+use contracts::journal::{ExportLogs, SERVICE, TailLogs};
+use futures_util::StreamExt;
 use serde_json::Value;
 use store::{Affected, Database, Query, Scalar, Script, Store};
 use vocabulary::Clock;
 
 use crate::people::sign_in;
-use crate::process::{Up, eventually, guichet, output};
+use crate::process::{Up, apart, eventually, guichet, output};
 
 const SQL: &str = "\
 -- name: unlock#
@@ -105,6 +110,44 @@ async fn an_entry_is_proven_without_the_bank() {
     assert!(!out.status.success() && said.contains("--trust") && said.contains("journal.pub"), "{said}");
     let (holds, said) = check("{}");
     assert!(!holds && said.contains("proves nothing"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journal_is_followed_as_it_grows_and_a_stop_waits_for_nobody_who_follows() {
+    let home = tempfile::tempdir().unwrap();
+    let bank = Up::in_any_way_on(&home.path().join("bank")).start();
+    let first = bank.people("superuser").remove(0);
+    let superuser = sign_in(&bank.client(), &first.login, &first.password).await;
+    let roots = std::fs::read_to_string(&bank.line.ca).unwrap();
+    let directory = Directory::default();
+    directory.set(SERVICE, chassis::reach(&bank.line.url, Some(&roots), &Clock::system()).unwrap());
+    let caller = directory.caller().with_token(superuser.client.token().unwrap());
+    let asked = TailLogs { action: vec![Action::Login], ..TailLogs::default() };
+    let mut parts = caller.stream(asked).await.unwrap().into_parts();
+    sign_in(&bank.client(), &first.login, &first.password).await;
+    let mut text = String::new();
+    while !text.contains("event: entry\ndata: {") {
+        text.push_str(std::str::from_utf8(&parts.next().await.unwrap().unwrap()).unwrap());
+    }
+    assert!(text.contains("\"action\":\"LOGIN\"") && text.contains(&first.login), "{text}");
+
+    let file = caller.stream(ExportLogs { action: vec![Action::Login], ..ExportLogs::default() }).await.unwrap();
+    assert_eq!(file.content_type, "text/csv; charset=utf-8; header=present");
+    let mut file = file.into_parts();
+    let mut text = Vec::new();
+    while let Some(part) = file.next().await {
+        text.extend(part.unwrap());
+    }
+    assert!(String::from_utf8(text).unwrap().lines().count() >= 3, "a heading, and two sign-ins");
+
+    let stopped = tokio::task::spawn_blocking(move || bank.terminate());
+    let mut last = Ok(Bytes::new());
+    while let Some(part) = parts.next().await {
+        last = part;
+    }
+    // Where services stand apart, the pages' process stops first and cuts off what it carries.
+    assert!(last.is_ok() || apart(), "it ends by itself, and is not cut off: {last:?}");
+    assert!(stopped.await.unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

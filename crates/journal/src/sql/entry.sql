@@ -22,11 +22,19 @@ select id from entries where id in rarray($1);
 select id from entries where id = any($1);
 
 -- name: entries_among (sqlite)
-select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id
+select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id,
+  place
 from entries where id in rarray($1);
 -- name: entries_among (postgres)
-select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id
+select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id,
+  place
 from entries where id = any($1);
+
+-- name: entries_between
+-- As they came: those at the places of the log from $1 up to $2.
+select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id,
+  place
+from entries where place >= $1 and place < $2 order by place;
 
 -- name: count_unreadable$
 select count(*) from entries where raw is not null;

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use ::store::{Bulk, Many, Query, StoreError, Transaction, columns, params};
 use contracts::events::{Action, Audience, Level};
-use contracts::journal::LogFilter;
+use contracts::journal::{LogEntry, LogFilter};
 
 use crate::entry::Kept;
 
@@ -28,7 +28,12 @@ impl Kind {
         Self { source: kept.source.clone(), audience: event.audience, level: event.level, action: event.action }
     }
 
-    fn is_asked_for(&self, filter: &LogFilter) -> bool {
+    pub(crate) fn of_entry(entry: &LogEntry) -> Self {
+        let LogEntry { source, audience, level, action, .. } = entry;
+        Self { source: source.clone(), audience: *audience, level: *level, action: *action }
+    }
+
+    pub(crate) fn is_asked_for(&self, filter: &LogFilter) -> bool {
         (filter.action.is_empty() || filter.action.contains(&self.action))
             && (filter.level.is_empty() || filter.level.contains(&self.level))
             && filter.least.is_none_or(|least| self.level >= least)

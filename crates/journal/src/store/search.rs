@@ -21,6 +21,7 @@ const SPOTS_OF_WORDS: Query<Many> = Query::find(SQL, "spots_of_words");
 const COUNT_WORDS: Query<Scalar<i64>> = Query::find(SQL, "count_words");
 const PLAN_BY_VALUES: Query<Script> = Query::find(SQL, "plan_by_values");
 const ENTRIES_AMONG: Query<Many> = Query::find(ENTRY_SQL, "entries_among");
+const ENTRIES_BETWEEN: Query<Many> = Query::find(ENTRY_SQL, "entries_between");
 
 /// Words that fewer entries hold are looked up first; of others, enough are met while looking through the newest.
 const FEW: i64 = 20_000;
@@ -121,4 +122,10 @@ pub(crate) async fn entries_at(tx: &mut Transaction, spots: &[Spot]) -> Result<V
         entries.insert(found.entry.id, found);
     }
     Ok(spots.iter().filter_map(|spot| entries.remove(&spot.place.id)).collect())
+}
+
+/// Entries in the order in which they came: those at the places of the log from one up to another.
+pub(crate) async fn entries_between(tx: &mut Transaction, from: u64, to: u64) -> Result<Vec<Found>, StoreError> {
+    let place = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    tx.run(&ENTRIES_BETWEEN, params![place(from), place(to)]).await?.iter().map(found).collect()
 }

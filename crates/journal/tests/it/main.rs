@@ -11,6 +11,7 @@ mod log;
 mod reading;
 mod receiving;
 mod searching;
+mod taking;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -105,7 +105,12 @@ impl Broker {
 
     /// Other rights, in force as soon as the broker has read them.
     pub(crate) fn reload(&self, rights: &Rights) {
-        rights.write(&self.dir.path().join("rights.conf")).unwrap();
+        self.reload_as(&rights.conf());
+    }
+
+    /// The same, as the broker reads it.
+    pub(crate) fn reload_as(&self, rights: &str) {
+        std::fs::write(self.dir.path().join("rights.conf"), rights).unwrap();
         let pid = std::fs::read_to_string(self.dir.path().join("pid")).unwrap();
         assert!(Command::new("kill").args(["-HUP", pid.trim()]).status().unwrap().success());
     }

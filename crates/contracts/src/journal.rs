@@ -208,6 +208,27 @@ impl Operation for TailLogs {
     type Reply = Streamed;
 }
 
+/// An entry, and its place in the log.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct LoggedEntry {
+    /// The entry, as much of it as the caller may see.
+    pub entry: LogEntry,
+    /// How many entries stand before it.
+    pub index: u64,
+}
+
+/// One entry. Members read those that concern themselves.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct GetLog {
+    /// Which entry.
+    pub id: EventId,
+}
+impl Operation for GetLog {
+    const ROUTE: Route = Route::get(SERVICE, "/api/logs/{id}");
+    type Policy = Readers;
+    type Reply = LoggedEntry;
+}
+
 /// The head of the log: how many entries the journal has, and the root over all of them, signed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct LogHead {

@@ -72,6 +72,31 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// What `reader` sees of it, as lists show it.
+    pub(crate) fn shown_to(self, reader: Reader) -> Option<LogEntry> {
+        let view = self.seen_by(reader)?;
+        let LogEvent { id, at, audience, level, action, actor, subject, message, details, trace_id } = self.event;
+        let actor = actor.filter(|_| matches!(view, View::Whole)).map(|person| person.login);
+        let (subject, subject_id) = subject.map(|person| (person.login, person.id)).unzip();
+        let source = self.source;
+        Some(LogEntry {
+            id,
+            at,
+            audience,
+            level,
+            action,
+            actor,
+            subject,
+            subject_id,
+            message,
+            details,
+            source,
+            trace_id,
+        })
+    }
+}
+
 /// PostgreSQL stores no NUL in a text, and one event must not hold up those behind it.
 pub(crate) fn storable(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }

@@ -58,6 +58,7 @@ fn mount(api: Api<Journal>) -> Api<Journal> {
         .serve(summary::summarize_logs)
         .serve(export::export_logs)
         .serve(following::tail_logs)
+        .serve(proving::get_log)
         .serve(proving::get_log_head)
         .serve(proving::get_log_proof)
 }

@@ -2,7 +2,7 @@
 
 use ::store::{Store, StoreError};
 use aaa::{Call, Done};
-use contracts::journal::{GetLogHead, GetLogProof, LogHead, LogProof};
+use contracts::journal::{GetLog, GetLogHead, GetLogProof, LogHead, LogProof, LoggedEntry};
 use contracts::peers::{Extension, GetExtension, TakeCosignature};
 use tlog::{
     Audited, Checkpoint, Document, Finding, Frontier, Hash, Head, KeyKind, NodeId, Note, NoteSignature, Opened, Plan,
@@ -178,6 +178,15 @@ pub(crate) async fn get_log_head(journal: Journal, _: Call<GetLogHead, Journal>)
     }
     let checkpoint = head.ok_or(Error::NotYet)?;
     Ok(LogHead { checkpoint, key: journal.log_key().to_string() })
+}
+
+/// One entry, as far as the caller may see it, and its place.
+pub(crate) async fn get_log(journal: Journal, call: Call<GetLog, Journal>) -> Result<LoggedEntry, Error> {
+    let mut tx = journal.store.read().await?;
+    let found = table::logged(&mut tx, call.request.id).await?;
+    let Some(Logged { place, kept: Some(kept), .. }) = found else { return Err(Error::NoEntry) };
+    let entry = kept.shown_to(Reader::of(call.by())).ok_or(Error::NoEntry)?;
+    Ok(LoggedEntry { entry, index: place })
 }
 
 /// The proof of an entry, as far as the caller may see it.

@@ -57,6 +57,37 @@ impl T {
         }
     }
 
+    /// A whole number in groups: `12 345`, `12,345`.
+    pub(crate) fn count(self, number: &u128) -> String {
+        let group = match self.0 {
+            Language::Fr => '\u{202f}',
+            Language::En => ',',
+        };
+        grouped(&number.to_string(), group)
+    }
+
+    /// The same of a smaller one.
+    pub(crate) fn whole(self, number: &u64) -> String {
+        self.count(&u128::from(*number))
+    }
+
+    /// A whole number where room is short: `12 345`, `1,2 M`, `3 Md`, `1,8×10¹⁹`.
+    pub(crate) fn short(self, number: &u128) -> String {
+        let (unit, name) = match (*number, self.0) {
+            (..1_000_000, _) => return self.count(number),
+            (..1_000_000_000, _) => (1_000_000, "\u{a0}M".to_owned()),
+            (..1_000_000_000_000, Language::Fr) => (1_000_000_000, "\u{a0}Md".to_owned()),
+            (..1_000_000_000_000, Language::En) => (1_000_000_000, "\u{a0}bn".to_owned()),
+            (_, _) => (10_u128.saturating_pow(number.ilog10()), format!("×10{}", raised(number.ilog10()))),
+        };
+        let point = match self.0 {
+            Language::Fr => ',',
+            Language::En => '.',
+        };
+        let (whole, tenth) = (number / unit, number % unit * 10 / unit);
+        if tenth == 0 { format!("{whole}{name}") } else { format!("{whole}{point}{tenth}{name}") }
+    }
+
     /// `21/11/2026`, `21 Nov 2026`.
     pub(crate) fn date(self, at: &Timestamp) -> String {
         let format = match self.0 {
@@ -74,6 +105,13 @@ impl T {
             Language::En => format!("{} at {time} UTC", self.date(at)),
         }
     }
+}
+
+/// A number as an exponent.
+fn raised(number: u32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let digits = number.to_string();
+    digits.bytes().filter_map(|digit| DIGITS.get(usize::from(digit.wrapping_sub(b'0')))).collect()
 }
 
 fn grouped(digits: &str, separator: char) -> String {
@@ -130,6 +168,19 @@ mod tests {
         assert_eq!(FR.signed(&amount("12"), &Currency::EUR), "+12,00\u{a0}€");
         assert_eq!(FR.signed(&amount("-12"), &Currency::EUR), "\u{2212}12,00\u{a0}€");
         assert_eq!(FR.signed(&amount("0.00"), &Currency::EUR), "0,00\u{a0}€");
+    }
+
+    #[test]
+    fn numbers_are_written_in_groups_and_shorter_where_room_is_short() {
+        assert_eq!(
+            (FR.whole(&1_234_567), EN.whole(&1_234_567)),
+            ("1\u{202f}234\u{202f}567".into(), "1,234,567".into())
+        );
+        let short = |n: u128| (FR.short(&n), EN.short(&n));
+        assert_eq!(short(999_999), ("999\u{202f}999".into(), "999,999".into()));
+        assert_eq!(short(1_250_000), ("1,2\u{a0}M".into(), "1.2\u{a0}M".into()));
+        assert_eq!(short(20_000_000_000), ("20\u{a0}Md".into(), "20\u{a0}bn".into()));
+        assert_eq!(short(u128::from(u64::MAX)), ("1,8×10¹⁹".into(), "1.8×10¹⁹".into()));
     }
 
     #[test]

@@ -59,6 +59,16 @@ impl Form {
         self.0.push((name.to_owned(), value.to_string()));
     }
 
+    /// One more value of a field.
+    pub(crate) fn add(&mut self, name: &str, value: impl fmt::Display) {
+        self.0.push((name.to_owned(), value.to_string()));
+    }
+
+    /// Every value of a field that is one.
+    pub(crate) fn all<'a, V>(&'a self, name: &'a str, read: impl Fn(&str) -> Option<V> + 'a) -> Vec<V> {
+        self.0.iter().filter(|(known, _)| known == name).filter_map(|(_, value)| read(value.trim())).collect()
+    }
+
     /// This query with another value of a field, as a link; empty fields are left out.
     pub(crate) fn link(&self, path: &str, name: &str, value: impl fmt::Display) -> String {
         let mut other = self.clone();

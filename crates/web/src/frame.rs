@@ -50,6 +50,7 @@ pub(crate) enum Place {
     Inbox,
     People,
     Clients,
+    Dashboard,
     Logs,
     Status,
 }
@@ -129,6 +130,7 @@ pub(crate) fn links(t: T, role: Option<Role>, place: Place, unread: bool) -> Vec
             link("/inbox", t.inbox(), Place::Inbox),
             link("/users", t.members(), Place::People),
             link("/clients", t.client_accounts(), Place::Clients),
+            link("/dashboard", t.dashboard(), Place::Dashboard),
             link("/logs", t.logs(), Place::Logs),
             link("/accounts", t.my_accounts(), Place::Accounts),
             link("/requests", t.my_requests(), Place::Requests),
@@ -137,6 +139,7 @@ pub(crate) fn links(t: T, role: Option<Role>, place: Place, unread: bool) -> Vec
         Some(Role::Superuser) => vec![
             link("/users", t.people(), Place::People),
             link("/status", t.system_status(), Place::Status),
+            link("/dashboard", t.dashboard(), Place::Dashboard),
             link("/logs", t.logs(), Place::Logs),
             link("/accounts", t.my_accounts(), Place::Accounts),
             link("/requests", t.my_requests(), Place::Requests),

@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod assets;
+mod charts;
 mod csrf;
 mod format;
 mod forms;

@@ -82,10 +82,21 @@ texts! {
         "This person has an account that is not closed. Close it first, or disable the person instead.";
     p_own_request "Quatre yeux : personne ne décide sa propre demande, ni une demande dont il bénéficie. Un autre agent doit s’en charger."
         "Four eyes: nobody decides a request that they made or benefit from. Another agent has to decide it.";
+    filter_wordless "Cherchez au moins une lettre ou un chiffre." "Look for at least one letter or digit.";
+    filter_period "La période ne va pas : sa fin doit suivre son début." "The period does not fit: its end must follow its beginning.";
     p_wrong_state "L’état de cette personne ne le permet pas." "This person’s state does not allow it.";
 }
 
 impl T {
+    /// What is wrong with a filter of the journal, in a sentence.
+    pub(crate) fn filter_fault(self, fault: &Fault) -> String {
+        match fault.field.as_str() {
+            "text" => self.filter_wordless().to_owned(),
+            "to" | "from" => self.filter_period().to_owned(),
+            _ => self.fault(fault),
+        }
+    }
+
     /// A problem of a service, in a sentence.
     pub(crate) fn problem(self, problem: &Problem) -> String {
         if let (StatusCode::TOO_MANY_REQUESTS, Some(wait)) = (problem.status(), problem.wait()) {

@@ -84,7 +84,7 @@ async function member(visitor, picture) {
 async function agent(visitor, picture) {
   await each(visitor, picture, { inbox: "/inbox" });
   const request = await visitor.page.locator("tr:has(button.primary) td a[href^='/requests/']").first().getAttribute("href");
-  await each(visitor, picture, { decide: request, users: "/users", "users-pending": "/users?state=pending", resets: "/resets", clients: "/clients", logs: "/logs", status: "/status", "own-accounts": "/accounts" });
+  await each(visitor, picture, { decide: request, users: "/users", "users-pending": "/users?state=pending", resets: "/resets", clients: "/clients", logs: "/logs", dashboard: "/dashboard", "dashboard-year": "/dashboard?period=year", status: "/status", "own-accounts": "/accounts" });
   await visitor.go("/users?state=pending");
   const pending = visitor.page.locator("td a[href^='/users/']").first();
   if (await pending.count()) {

@@ -316,6 +316,21 @@ async function journal({ agent, words, login, reference }) {
   await agent.see(login, "tbody tr");
   const others = await agent.page.locator("tbody tr").filter({ hasNotText: login }).count();
   check(others === 0, "the journal shows other people than the one asked for");
+  await agent.page.locator("tbody td a[href^='/logs/']").first().click();
+  await agent.page.locator("a[href$='/proof.json']").waitFor();
+  await agent.inspect("an entry of the journal");
+  await agent.page.locator("ul.links a[href*='user=']").first().click();
+  await agent.page.locator("ol.story").waitFor();
+  await agent.inspect("a person's day");
+  for (const period of ["day", "week", "year"]) {
+    await agent.go(`/dashboard?period=${period}`);
+    await agent.page.locator("#events svg.columns-chart").waitFor();
+    await agent.inspect(`dashboard, ${period}`);
+  }
+  await agent.page.locator("#actions summary").click();
+  await agent.page.locator("#actions tbody a").first().click();
+  await agent.page.waitForURL(/\/logs\?action=/);
+  check((await agent.page.locator("tbody tr").count()) > 0, "a bar of the dashboard leads to no entries");
 }
 
 /** Pages that the walk has not met yet. */
@@ -340,7 +355,7 @@ async function closedDoors({ member, agent, words }) {
   await member.go("/no-such-page");
   await member.see(words.nowhere, "h1");
   await member.inspect("no such page");
-  for (const page of ["/inbox", "/users", "/logs", "/clients"]) {
+  for (const page of ["/inbox", "/users", "/logs", "/dashboard", "/clients"]) {
     await member.go(page);
     await member.see(words.forbidden, "h1");
   }
@@ -373,7 +388,7 @@ async function newPassword({ member, words, login }) {
 
 async function hire(superuser, language) {
   await superuser.inspect("superuser's first page");
-  for (const page of ["/users", "/status", "/logs", "/resets", "/profile/security"]) {
+  for (const page of ["/users", "/status", "/logs", "/dashboard", "/resets", "/profile/security"]) {
     await superuser.go(page);
     await superuser.inspect(`superuser's ${page}`);
   }

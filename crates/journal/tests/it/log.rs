@@ -1,6 +1,6 @@
 //! The log under the journal: nothing in it is altered unseen.
 
-use contracts::journal::{GetLogHead, GetLogProof};
+use contracts::journal::{GetLog, GetLogHead, GetLogProof};
 use journal::{AuditError, audit};
 use store::{Affected, Query, Script, StoreError};
 use tlog::{Finding, KeyKind, SigningKey, Trust};
@@ -225,6 +225,37 @@ async fn the_database_refuses_to_change_or_remove_what_was_logged() {
             );
         }
         world.audit().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_entry_is_shown_with_its_place_to_those_whom_it_is_for() {
+    for world in worlds().await {
+        let event = LogEvent {
+            actor: Some(agent()),
+            subject: Some(claire()),
+            details: [("amount".to_owned(), "12".to_owned())].into(),
+            trace_id: Some("4bf92f35".to_owned()),
+            ..world.event("a deposit was approved")
+        };
+        let hidden = LogEvent { audience: Audience::Agents, subject: Some(claire()), ..world.event("she was called") };
+        world.deliver(1, &[world.event("before"), event.clone(), hidden.clone()]).await;
+        let get = async |person: &Person, role: &str, id| world.caller_of(person, role).call(GetLog { id }).await;
+
+        let logged = get(&agent(), "agent", event.id).await.unwrap();
+        let entry = &logged.entry;
+        assert_eq!((logged.index, entry.id, entry.at, entry.action), (1, event.id, event.at, event.action));
+        assert_eq!((entry.actor.as_deref(), entry.subject.as_deref()), (Some("agathe"), Some("claire")));
+        assert_eq!((entry.subject_id, &entry.message), (Some(claire().id), &event.message));
+        assert_eq!((&entry.details, &entry.trace_id), (&event.details, &event.trace_id));
+        assert_eq!(get(&agent(), "agent", hidden.id).await.unwrap().index, 2);
+
+        let own = get(&claire(), "member", event.id).await.unwrap();
+        assert_eq!((own.entry.actor, own.entry.message), (None, event.message.clone()));
+        for (person, id) in [(marc(), event.id), (claire(), hidden.id), (claire(), EventId(Uuid::from_u128(9)))] {
+            let refused = get(&person, "member", id).await.unwrap_err();
+            assert_eq!(refused.status().as_u16(), 404, "{}", person.login);
+        }
     }
 }
 

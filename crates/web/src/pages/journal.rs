@@ -1,14 +1,11 @@
-//! What happened: one's own notifications, and the journal for staff.
+//! What happened to the visitor: the notifications.
 
 use std::sync::Arc;
 
 use askama::Template;
-use contracts::events::{Action, Level};
 use contracts::journal::{ListLogs, LogEntry};
 use vocabulary::{RequestId, Timestamp};
 
-use super::Choice;
-use crate::forms::Form;
 use crate::frame::{Frame, Place};
 use crate::session::{self, SEEN_COOKIE};
 use crate::texts::T;
@@ -31,29 +28,10 @@ pub(crate) struct Notice {
     pub(crate) at: Timestamp,
     /// The request it tells about.
     pub(crate) href: Option<String>,
+    /// Its own page.
+    pub(crate) entry: String,
     pub(crate) tone: &'static str,
     pub(crate) unread: bool,
-}
-
-#[derive(Template)]
-#[template(path = "logs.html")]
-pub(crate) struct LogsPage {
-    pub(crate) f: Frame,
-    pub(crate) t: T,
-    pub(crate) q: Form,
-    pub(crate) filtered: bool,
-    pub(crate) actions: Vec<Choice>,
-    pub(crate) levels: Vec<Choice>,
-    pub(crate) lines: Vec<Line>,
-    pub(crate) first: Option<String>,
-    pub(crate) next: Option<String>,
-}
-
-/// An entry of the journal, in words.
-pub(crate) struct Line {
-    pub(crate) title: &'static str,
-    pub(crate) details: Vec<String>,
-    pub(crate) entry: LogEntry,
 }
 
 pub(crate) async fn notices(visit: Arc<Visit>) -> Outcome {
@@ -87,50 +65,9 @@ pub(crate) fn notice(t: T, entry: &LogEntry, unread: bool) -> Notice {
         title: t.action(entry.action),
         details: t.particulars_of(&entry.details),
         at: entry.at,
+        entry: format!("/logs/{}", entry.id),
         href: request.map(|id| format!("/requests/{id}")),
         tone: t.level_tone(&entry.level),
         unread,
     }
-}
-
-pub(crate) async fn logs(visit: Arc<Visit>) -> Outcome {
-    let (t, q) = (visit.t, &visit.query);
-    let found = visit
-        .call(ListLogs {
-            user: q.search("user", 64),
-            action: Action::from_name(q.get("action")).into_iter().collect(),
-            level: Level::from_name(q.get("level")).into_iter().collect(),
-            from: q.filter("from"),
-            to: q.filter("to"),
-            cursor: q.cursor(),
-            ..ListLogs::default()
-        })
-        .await?;
-    let lines = found.items.into_iter().map(|entry| line(t, entry)).collect();
-    page(&LogsPage {
-        f: visit.frame(Place::Logs, t.logs()).await,
-        t,
-        filtered: ["user", "action", "level", "from", "to"].iter().any(|name| !q.get(name).is_empty()),
-        actions: actions(t),
-        levels: levels(t),
-        lines,
-        first: q.cursor().map(|_| q.link("/logs", "cursor", "")),
-        next: found.next.map(|next| q.link("/logs", "cursor", String::from(next))),
-        q: q.clone(),
-    })
-}
-
-pub(crate) fn line(t: T, entry: LogEntry) -> Line {
-    Line { title: t.action(entry.action), details: t.particulars_of(&entry.details), entry }
-}
-
-pub(crate) fn actions(t: T) -> Vec<Choice> {
-    let mut choices: Vec<_> =
-        Action::ALL.iter().map(|action| Choice { value: action.name(), label: t.action(*action) }).collect();
-    choices.sort_by_key(|choice| choice.label);
-    choices
-}
-
-pub(crate) fn levels(t: T) -> Vec<Choice> {
-    Level::ALL.iter().map(|level| Choice { value: level.name(), label: t.level(level) }).collect()
 }

@@ -2,9 +2,11 @@
 
 mod account;
 mod accounts;
+mod dashboard;
 mod entry;
 mod inbox;
 mod journal;
+mod logs;
 mod moving;
 mod passkeys;
 mod people;
@@ -15,6 +17,7 @@ mod resets;
 mod security;
 mod sign_in;
 mod status;
+mod story;
 mod tokens;
 pub(crate) mod wrong;
 
@@ -91,7 +94,11 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/resets/{id}", show(Staff, resets::reset))
         .route("/resets/{id}/approve", act(Staff, resets::approve))
         .route("/resets/{id}/reject", act(Staff, resets::reject))
-        .route("/logs", show(Staff, journal::logs))
+        .route("/dashboard", show(Staff, dashboard::dashboard))
+        .route("/logs", show(Staff, logs::logs))
+        .route("/logs/story", show(Signed, story::story))
+        .route("/logs/{id}", show(Signed, story::log))
+        .route("/logs/{id}/proof.json", show(Signed, story::proof))
 }
 
 /// A choice of a filter.

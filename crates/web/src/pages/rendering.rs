@@ -3,13 +3,15 @@
 //! With `GUICHET_PAGES=folder` the pages are written there, to be looked at.
 
 use super::samples::{
-    accounts, amount, at, entries_of_log, faulty, frame, iban, id, links, request, requests, transactions, user,
+    accounts, amount, at, entries_of_log, faulty, frame, iban, id, links, request, requests, summary, transactions,
+    user,
 };
 use askama::Template;
 use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
 use contracts::identity::{
     FactorReset, Language, Passkey, PersonalToken, ResetState, SecondFactor, Session, UserState,
 };
+use contracts::journal::{LoggedEntry, Per};
 use contracts::monitor::{Health, ServiceStatus, Status, Truth};
 use contracts::roles::Role;
 use contracts::scopes::TokenScope;
@@ -17,9 +19,11 @@ use vocabulary::Currency;
 
 use super::account::{AccountPage, AskPage, RenamePage, RibPage, periods};
 use super::accounts::{ACCOUNT_STATES, AccountsPage, ClientsPage, Movement, OpenPage};
+use super::dashboard::{Counted, DashboardPage};
 use super::entry::{RegisterPage, WelcomePage};
 use super::inbox::InboxPage;
-use super::journal::{LogsPage, NoticesPage, actions, levels, line, notice};
+use super::journal::{NoticesPage, notice};
+use super::logs::LogsPage;
 use super::moving::{MoveCheck, MoveForm, To};
 use super::passkeys::{NewPasskeyPage, PasskeyPage};
 use super::people::{CreatePage, UserPage, UsersPage};
@@ -30,6 +34,7 @@ use super::resets::{Reset, ResetPage, ResetsPage};
 use super::security::{CodesPage, Device, SecurityPage, TotpPage, asks_second, device, in_groups};
 use super::sign_in::{CodePage, LostPage, SignInPage};
 use super::status::StatusPage;
+use super::story::{LogPage, StoryPage};
 use super::tokens::{DAYS, TokenPage, TokensPage, offered};
 use super::wrong::WrongPage;
 use super::{Choice, people};
@@ -385,18 +390,16 @@ fn journal_pages(t: T, pages: &mut Pages) {
         next: None,
     };
     add("clients", clients.render());
-    let logs = LogsPage {
-        f: agent(Place::Logs, t.logs()),
-        t,
-        q: Form::default(),
-        filtered: false,
-        actions: actions(t),
-        levels: levels(t),
-        lines: entries_of_log().into_iter().map(|entry| line(t, entry)).collect(),
-        first: None,
-        next: None,
+    let logs = |query: &[u8], count, entries, next| {
+        LogsPage::of(agent(Place::Logs, t.logs()), &Form::read(query), count, entries, next).render()
     };
-    add("logs", logs.render());
+    add("logs", logs(b"", None, entries_of_log(), Some("?cursor=x".to_owned())));
+    let every =
+        b"user=claire&level=warning-up&from=2026-11-20T16:00:00Z&to=2026-11-20T17:00&source=bank&audience=members\
+        &action=LOGIN&action=LOGIN_FAILED&trace_id=4bf92f3577b34da6a3ce929d0e0e4736&text=loyer+%3Cb%3E&cursor=x";
+    add("logs_filtered", logs(every, Some(t.entries_found("1,234")), entries_of_log(), None));
+    add("logs_none", logs(b"text=nothing", None, Vec::new(), None));
+    stories(t, &mut add);
     let entries = entries_of_log();
     let notices = NoticesPage {
         f: frame(t, Some(Role::Member), Place::Notices, t.notifications()),
@@ -425,6 +428,53 @@ fn journal_pages(t: T, pages: &mut Pages) {
     add("status_silent", page(None, None, None));
 }
 
+fn stories(t: T, add: &mut impl FnMut(&'static str, askama::Result<String>)) {
+    let entry = |n: usize, staff: bool| {
+        let mut entry = entries_of_log().swap_remove(n);
+        entry.actor = entry.actor.filter(|_| staff);
+        let role = if staff { Role::Agent } else { Role::Member };
+        let f = frame(t, Some(role), Place::Logs, t.action(entry.action));
+        LogPage::of(f, LoggedEntry { entry, index: 12_345 }, staff).render()
+    };
+    add("log", entry(0, true));
+    add("log_bare", entry(3, true));
+    add("log_member", entry(2, false));
+    let day = at("2026-11-20T00:00:00Z").day();
+    let later = |today: &str| Some((day, at(today).day()));
+    let story = |title: &str, staff, user: &str, trace: &str, days, entries, cut| {
+        let f = frame(t, Some(if staff { Role::Agent } else { Role::Member }), Place::Logs, title);
+        StoryPage::of(f, staff, user.to_owned(), trace.to_owned(), days, entries, cut).render()
+    };
+    let mut entries = entries_of_log();
+    for (n, time) in ["18:20:00", "17:03:07", "16:42:00", "09:00:00.25"].into_iter().enumerate() {
+        entries[n].at = at(&format!("2026-11-20T{time}Z"));
+    }
+    let (title, today) = (t.story_of_day(), later("2026-11-21T00:00:00Z"));
+    add("story", story(title, true, "fontaine", "", today, entries.clone(), true));
+    add("story_member", story(title, false, "fontaine", "", later("2026-11-20T00:00:00Z"), entries.clone(), false));
+    add("story_none", story(title, true, "nobody", "", today, Vec::new(), false));
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    add("story_request", story(t.story_of_request(), true, "", trace, None, entries, false));
+}
+
+/// The charts at their edges: nothing, one hour, huge numbers, more days than an eye tells apart.
+fn dashboards(t: T, pages: &mut Pages) {
+    let mut add = |name, query: &[u8], per, points, busy: fn(u64) -> [u64; 3]| {
+        let some = || summary(per, points, busy);
+        let counted = Counted { all: some(), failures: some(), approvals: some(), refusals: some() };
+        let f = frame(t, Some(Role::Agent), Place::Dashboard, t.dashboard());
+        pages.push((name, DashboardPage::of(f, &Form::read(query), &counted).render().unwrap()));
+    };
+    add("dashboard", b"", Per::Day, 30, |n| [n * 37 % 101, n * 7 % 11, u64::from(n % 9 == 0)]);
+    add("dashboard_day", b"period=day", Per::Hour, 24, |n| [n % 5, n % 2, 0]);
+    add("dashboard_week", b"period=week", Per::Hour, 168, |n| [n % 24, n % 7 / 5, 0]);
+    add("dashboard_none", b"period=day", Per::Hour, 24, |_| [0, 0, 0]);
+    add("dashboard_empty", b"", Per::Hour, 0, |_| [0, 0, 0]);
+    add("dashboard_one", b"period=day", Per::Hour, 1, |_| [1, 0, 0]);
+    add("dashboard_huge", b"from=2026-11-20", Per::Day, 7, |n| [u64::MAX / (n + 1), 1, n]);
+    add("dashboard_days", b"from=2025-10-18", Per::Day, 400, |n| [1_000 + n * n % 977, n % 13, n % 3]);
+}
+
 fn every_page(language: Language) -> Pages {
     let t = T(language);
     let mut pages = Vec::new();
@@ -436,6 +486,7 @@ fn every_page(language: Language) -> Pages {
     request_pages(t, &mut pages);
     staff_pages(t, &mut pages);
     journal_pages(t, &mut pages);
+    dashboards(t, &mut pages);
     pages
 }
 

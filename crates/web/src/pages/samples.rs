@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contracts::bank::{Account, AccountState, Payee, Request, RequestKind, RequestLink, RequestState, Transaction};
 use contracts::events::{Action, Audience, Level};
 use contracts::identity::{Language, User, UserState};
-use contracts::journal::LogEntry;
+use contracts::journal::{ActionCount, LevelCount, LogEntry, LogSummary, Per, SeriesPoint, UserCount};
 use contracts::monitor::{Agreement, Certificate, Judged, Link, LinkState, Links, Process};
 use contracts::roles::Role;
 pub(super) use uuid_of::id;
@@ -205,6 +205,42 @@ pub(super) fn entries_of_log() -> Vec<LogEntry> {
         ),
         entry(504, Level::Error, Action::RefreshReused, &[]),
     ]
+}
+
+/// So many days or hours of the journal until a fixed moment; `busy` says how many entries each has.
+pub(super) fn summary(per: Per, points: u32, busy: fn(u64) -> [u64; 3]) -> LogSummary {
+    let to = at("2026-11-22T00:00:00Z");
+    let from = to.minus(per.length() * points);
+    let point = |n: u32| {
+        let [info, warning, error] = busy(u64::from(n));
+        SeriesPoint { at: from.plus(per.length() * n), info, warning, error }
+    };
+    let series: Vec<_> = (0..points).map(point).collect();
+    let sum = |of: fn(&SeriesPoint) -> u64| series.iter().map(of).fold(0, u64::saturating_add);
+    let levels =
+        [(Level::Info, sum(|p| p.info)), (Level::Warning, sum(|p| p.warning)), (Level::Error, sum(|p| p.error))];
+    let total = levels.iter().fold(0_u64, |total, (_, count)| total.saturating_add(*count));
+    let many = |n: usize| if total == 0 { 0 } else { total / (n as u64 + 2) };
+    LogSummary {
+        from,
+        to,
+        per,
+        total,
+        complete: points != 400,
+        levels: levels.map(|(level, count)| LevelCount { level, count }).into(),
+        actions: Action::ALL
+            .iter()
+            .take(40)
+            .enumerate()
+            .map(|(n, action)| ActionCount { action: *action, count: many(n) })
+            .collect(),
+        users: ["claire", "hugo", "une-agente-au-tres-tres-long-identifiant-<b>"]
+            .iter()
+            .enumerate()
+            .map(|(n, login)| UserCount { login: (*login).to_owned(), count: many(n + 3) })
+            .collect(),
+        series,
+    }
 }
 
 pub(super) fn faulty(fields: &[u8], faults: &[(&str, &str)]) -> Entries {

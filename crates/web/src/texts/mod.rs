@@ -5,6 +5,7 @@
 
 mod actions;
 mod chrome;
+mod journal;
 mod links;
 mod money;
 mod people;
@@ -87,6 +88,7 @@ mod tests {
         let sources = [
             include_str!("actions.rs"),
             include_str!("chrome.rs"),
+            include_str!("journal.rs"),
             include_str!("links.rs"),
             include_str!("money.rs"),
             include_str!("people.rs"),
@@ -94,10 +96,11 @@ mod tests {
             include_str!("staff.rs"),
             include_str!("states.rs"),
         ];
-        // Every second piece between quotes is a text.
+        // Every second piece between quotes is a text; what stands before an arrow is what services say.
         let texts =
             sources.iter().flat_map(|source| source.lines()).filter(|line| !line.trim_start().starts_with("//"));
-        for text in texts.flat_map(|line| line.split('"').skip(1).step_by(2)) {
+        let ours = texts.map(|line| line.split_once("\" =>").map_or(line, |(_, ours)| ours));
+        for text in ours.flat_map(|line| line.split('"').skip(1).step_by(2)) {
             for wrong in [" :", " ;", " ?", " !", " »", "« ", "'"] {
                 assert!(!text.contains(wrong), "{wrong:?} in {text}");
             }

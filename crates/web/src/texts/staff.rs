@@ -65,7 +65,6 @@ texts! {
     log_level "Niveau" "Level";
     log_actor "Par" "By";
     log_subject "Concerne" "Concerns";
-    particulars "Détails" "Details";
 
     all_up "Tout fonctionne." "Everything works.";
     some_down "Un service ne répond pas comme il faut." "A service does not answer as it should.";

@@ -40,6 +40,9 @@ pub(crate) struct Script {
     pub(crate) revoke_once: bool,
     /// The journal, newest first.
     pub(crate) logs: Vec<Value>,
+    /// What the journal was asked, and how it answers what was asked badly.
+    pub(crate) asked_journal: Vec<String>,
+    pub(crate) journal_problem: Option<Problem>,
     pub(crate) transfer_problem: Option<Problem>,
     /// The visitor's last proof of who they are is too old for what is grave.
     pub(crate) stale: bool,
@@ -203,8 +206,9 @@ pub(crate) async fn play(script: &Mutex<Script>, request: Request) -> Response {
         return Json(json!({"items": [account(MINE, "Courant", 11), account(OTHER, "Épargne", 12)], "next": null}))
             .into_response();
     }
-    if route(ListLogs::ROUTE) {
-        return Json(json!({"items": script.logs, "next": null})).into_response();
+    if path.starts_with(ListLogs::ROUTE.path()) {
+        script.asked_journal.push(parts.uri.to_string());
+        return play_journal(&script, &path);
     }
     if route(ListRequests::ROUTE) || path.ends_with("/transactions") {
         return Json(json!({"items": [], "next": null})).into_response();
@@ -248,6 +252,24 @@ pub(crate) fn play_factors(script: &mut Script, method: &http::Method, path: &st
         return Some(if body["code"] == "123456" { codes() } else { wrong() });
     }
     is(AskFactorReset::ROUTE).then(|| StatusCode::NO_CONTENT.into_response())
+}
+
+/// What the journal answers.
+fn play_journal(script: &Script, path: &str) -> Response {
+    let entry = || script.logs.first().cloned();
+    let answer = match path.strip_prefix(ListLogs::ROUTE.path()).unwrap_or_default() {
+        "" if script.journal_problem.is_some() => None,
+        "" => Some(json!({"items": script.logs, "next": null})),
+        "/summary" => Some(json!({"from": "2026-11-20T00:00:00Z", "to": "2026-11-22T00:00:00Z", "per": "day",
+            "total": 7, "complete": true, "levels": [{"level": "warning", "count": 7}],
+            "actions": [{"action": "LOGIN_FAILED", "count": 7}], "users": [{"login": "agathe", "count": 7}],
+            "series": [{"at": "2026-11-20T00:00:00Z", "info": 0, "warning": 3, "error": 0},
+                {"at": "2026-11-21T00:00:00Z", "info": 0, "warning": 4, "error": 0}]})),
+        it if it.ends_with("/proof") => entry().map(|_| json!({"proof": "of it"})),
+        _ => entry().map(|entry| json!({"entry": entry, "index": 41})),
+    };
+    let problem = || script.journal_problem.clone().unwrap_or_else(Problem::not_found).into_response();
+    answer.map_or_else(problem, |answer| Json(answer).into_response())
 }
 
 pub(crate) struct Json(Value);

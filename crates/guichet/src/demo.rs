@@ -129,6 +129,7 @@ impl Story<'_> {
         self.open_accounts().await?;
         for day in 1..DAYS {
             self.clock.advance(DAY);
+            self.mistype(day).await?;
             let wishes = self.wishes(day);
             let requests = self.ask(wishes).await?;
             self.clock.advance(Duration::from_mins(90));
@@ -177,6 +178,20 @@ impl Story<'_> {
         let caller = self.caller.with_token(&tokens.access_token);
         person.tokens = Some(tokens);
         Ok(caller)
+    }
+
+    /// Now and then somebody takes the wrong password.
+    async fn mistype(&self, day: u64) -> Result<(), Problem> {
+        const WRONG: &str = "not-this-one-1234";
+        let whose =
+            MEMBERS.into_iter().cycle().nth(usize::try_from(day).unwrap_or(0)).filter(|_| day.is_multiple_of(5));
+        let Some((login, ..)) = whose else { return Ok(()) };
+        let password: Password = WRONG.to_owned().try_into().map_err(Problem::internal)?;
+        for _ in 0..=day % 3 {
+            // Refused, as it should be.
+            let _ = self.caller.call(SignIn::new(login, password.clone())).await;
+        }
+        Ok(())
     }
 
     async fn hire(&mut self) -> Result<(), Problem> {

@@ -78,6 +78,51 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
   });
 }
 
+// The journal as it goes on: rows come ready from the server. What came is told now and then, not at each row.
+for (const live of document.querySelectorAll("[data-live]")) {
+  if (!globalThis.EventSource) break;
+  const [button, status] = [live.querySelector("button"), live.querySelector("[role=status]")];
+  const rows = live.parentElement.querySelector("tbody");
+  const start = button.textContent;
+  let source, timer, came = 0;
+  const say = (text) => {
+    clearTimeout(timer);
+    timer = undefined;
+    status.textContent = text;
+  };
+  const pause = () => {
+    source.close();
+    source = undefined;
+    button.textContent = start;
+    button.setAttribute("aria-pressed", "false");
+  };
+  const follow = () => {
+    source = new EventSource(live.dataset.live);
+    button.textContent = button.dataset.pause;
+    button.setAttribute("aria-pressed", "true");
+    say(status.dataset.on);
+    source.addEventListener("entry", (event) => {
+      rows.insertAdjacentHTML("afterbegin", event.data);
+      rows.firstElementChild.classList.add("fresh");
+      while (rows.childElementCount > 200) rows.lastElementChild.remove();
+      came += 1;
+      timer ??= setTimeout(() => say(`${status.dataset.new} ${came}`), 2000);
+    });
+    source.addEventListener("missed", () => say(status.dataset.missed));
+    source.addEventListener("error", () => {
+      if (source?.readyState !== EventSource.CLOSED) return;
+      pause();
+      say(status.dataset.lost);
+    });
+  };
+  live.hidden = false;
+  button.addEventListener("click", () => {
+    if (!source) return follow();
+    pause();
+    say("");
+  });
+}
+
 // ISO 7064 mod 97-10 over digits and letters, A = 10.
 function ibanHolds(text) {
   if (!/^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/.test(text)) return false;

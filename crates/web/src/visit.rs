@@ -86,6 +86,8 @@ pub(crate) struct Visit {
     pub(crate) form: Form,
     /// What the browser calls itself.
     pub(crate) agent: Option<String>,
+    /// The last event that a browser had which follows something and comes back.
+    pub(crate) last_event: Option<String>,
     /// The sign-in that waits for its second step, sealed.
     pub(crate) halfway: Option<Secret>,
     /// What an authenticator app is given that is being set up, sealed.
@@ -213,6 +215,7 @@ impl Visit {
         let language = chosen.or_else(accepted).unwrap_or_default();
         let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         let agent = agent.map(|agent| agent.chars().take(400).collect());
+        let last_event = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(ToOwned::to_owned);
         let params = parts.extract::<RawPathParams>().await;
         let params = params.iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let here = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
@@ -224,6 +227,7 @@ impl Visit {
             query: Form::read(parts.uri.query().unwrap_or("").as_bytes()),
             form: Form::default(),
             agent,
+            last_event,
             halfway,
             setup,
             device,

@@ -49,6 +49,9 @@ pub(crate) struct LogsPage {
     /// The person's day, where one person is asked for.
     pub(crate) story: Option<String>,
     pub(crate) lines: Vec<Line>,
+    pub(crate) files: [(&'static str, String); 2],
+    /// Where further entries come from, on the newest page of a period that goes on.
+    pub(crate) live: Option<String>,
     pub(crate) first: Option<String>,
     pub(crate) next: Option<String>,
 }
@@ -92,6 +95,9 @@ impl LogsPage {
         let several = q.all("action", Action::from_name);
         let mut story = Form::default();
         story.set("user", q.get("user"));
+        let mut all = q.clone();
+        all.set("cursor", "");
+        let newest = q.get("cursor").is_empty() && q.get("to").is_empty();
         Self {
             filtered: used(&FILTERS),
             rare: used(&RARE),
@@ -107,6 +113,9 @@ impl LogsPage {
             count,
             story: (!q.get("user").is_empty()).then(|| story.link("/logs/story", "day", day(q, &entries))),
             lines: entries.into_iter().map(|entry| Line::of(t, entry)).collect(),
+            files: [("CSV", "csv"), ("JSON Lines", "jsonl")]
+                .map(|(name, it)| (name, all.link("/logs/export", "format", it))),
+            live: newest.then(|| all.link("/logs/live", "cursor", "")),
             first: (!q.get("cursor").is_empty()).then(|| q.link("/logs", "cursor", "")),
             next,
             q: q.clone(),

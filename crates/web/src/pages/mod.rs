@@ -6,6 +6,7 @@ mod dashboard;
 mod entry;
 mod inbox;
 mod journal;
+mod live;
 mod logs;
 mod moving;
 mod passkeys;
@@ -96,6 +97,8 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/resets/{id}/reject", act(Staff, resets::reject))
         .route("/dashboard", show(Staff, dashboard::dashboard))
         .route("/logs", show(Staff, logs::logs))
+        .route("/logs/export", show(Staff, live::export))
+        .route("/logs/live", show(Staff, live::live))
         .route("/logs/story", show(Signed, story::story))
         .route("/logs/{id}", show(Signed, story::log))
         .route("/logs/{id}/proof.json", show(Signed, story::proof))

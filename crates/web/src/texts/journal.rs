@@ -59,6 +59,13 @@ texts! {
     entries_found(count: &str) "Entrées : {count}" "Entries: {count}";
     entries_found_at_least(count: &str) "Entrées : {count} ou plus" "Entries: {count} or more";
     their_day "Sa journée, dans l’ordre" "Their day, in order";
+    export_as "Exporter :" "Export:";
+    live_start "Suivre en direct" "Follow live";
+    live_pause "Mettre en pause" "Pause";
+    live_on "Les nouvelles entrées s’ajoutent en haut du tableau." "New entries are added on top of the table.";
+    live_new "Nouvelles entrées :" "New entries:";
+    live_missed "Des entrées ont pu manquer : rechargez la page." "Entries may be missing: reload the page.";
+    live_lost "Le suivi s’est arrêté : rechargez la page." "Following has stopped: reload the page.";
     what_happened "Ce qui s’est passé" "What happened";
     around_it "Autour de cette entrée" "Around this entry";
     proof_word "Preuve" "Proof";

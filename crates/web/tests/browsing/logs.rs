@@ -4,7 +4,7 @@ use aaa::Problem;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::stage::{Bank, MINE, NOW, OTHER};
+use crate::stage::{Bank, MINE, NOW, OTHER, session};
 
 fn entry(id: &str, at: &str, actor: Option<&str>) -> Value {
     json!({"id": id, "at": at, "audience": "members", "level": "info", "action": "DEPOSIT_APPROVED", "actor": actor,
@@ -128,4 +128,39 @@ async fn a_member_reads_their_own_day_whoever_they_ask_for() {
     let mut all = Vec::new();
     bank.script(|script| all.clone_from(&script.asked_journal));
     assert!(all.iter().any(|uri| uri.contains("from=2026-11-20")) && !all.iter().any(|uri| uri.contains("agathe")));
+}
+
+#[tokio::test]
+async fn a_file_holds_what_the_table_was_asked_for_and_not_from_where_it_was_read() {
+    let bank = Bank::of("agent");
+    bank.script(|script| script.logs = vec![entry(OTHER, NOW, None)]);
+    let page = bank.get_signed("/logs?user=claire&action=LOGIN&action=LOGOUT&cursor=x").await;
+    let link = "/logs/export?user=claire&#38;action=LOGIN&#38;action=LOGOUT&#38;format=jsonl";
+    assert!(page.body.contains(link), "{}", page.body);
+    let file = bank.get_signed(&link.replace("&#38;", "&")).await;
+    assert_eq!((file.body.as_str(), &file.headers["content-type"]), ("id\r\n", &"text/csv".parse().unwrap()));
+    let of = asked(&bank, "/api/logs/export").remove(0);
+    for part in ["user=claire", "action=LOGIN&action=LOGOUT", "format=jsonl"] {
+        assert!(of.contains(part), "{part} in {of}");
+    }
+    assert_eq!(Bank::new().get_signed("/logs/export").await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_follows_comes_as_rows_after_the_last_one_that_was_seen() {
+    let bank = Bank::of("agent");
+    bank.script(|script| script.logs = vec![entry(OTHER, NOW, Some("agathe"))]);
+    assert!(
+        bank.get_signed("/logs?level=warning").await.body.contains("data-live=\"/logs/live?level=warning\" hidden")
+    );
+    for over in ["/logs?to=2026-11-20", "/logs?cursor=x"] {
+        assert!(!bank.get_signed(over).await.body.contains("data-live"), "{over}: nothing new comes there");
+    }
+    let request = http::Request::get("/logs/live?level=warning").header("last-event-id", "7");
+    let events = bank.send(request.header(http::header::COOKIE, session()), String::new()).await;
+    assert_eq!(events.headers["content-type"], "text/event-stream");
+    assert!(events.body.starts_with("id: 8\nevent: entry\ndata: <tr>") && events.body.contains("Dépôt approuvé"));
+    let of = asked(&bank, "/api/logs/tail").remove(0);
+    assert!(of.contains("level=warning") && of.contains("after=7"), "{of}");
+    assert_eq!(Bank::new().get_signed("/logs/live").await.status, StatusCode::FORBIDDEN);
 }

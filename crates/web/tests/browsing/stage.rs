@@ -257,6 +257,15 @@ pub(crate) fn play_factors(script: &mut Script, method: &http::Method, path: &st
 /// What the journal answers.
 fn play_journal(script: &Script, path: &str) -> Response {
     let entry = || script.logs.first().cloned();
+    let file = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, kind)], text).into_response();
+    match path.rsplit('/').next() {
+        Some("export") => return file("text/csv", "id\r\n".to_owned()),
+        Some("tail") => {
+            let events = entry().map(|entry| format!("id: 8\nevent: entry\ndata: {entry}\n\n"));
+            return file("text/event-stream", events.unwrap_or_default());
+        }
+        _ => {}
+    }
     let answer = match path.strip_prefix(ListLogs::ROUTE.path()).unwrap_or_default() {
         "" if script.journal_problem.is_some() => None,
         "" => Some(json!({"items": script.logs, "next": null})),

@@ -39,6 +39,9 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
                       leave other requests alone.
   bench link [--quick]
                       Handshakes and requests per second over mutual TLS, beside plain HTTP in the same run.
+  bench journal [--quick]
+                      Events per second from an outbox to a confirmed entry, beside publishing to the broker and bare
+                      inserts into the same database.
   mutants [NAME…]     Open the doors that docs/mutations.toml lists, one after the other, and expect a test to notice.
   services -- CMD     Run a command with the test servers up and their addresses in its environment:
                       cargo xtask services -- psql

@@ -61,7 +61,7 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
 const IN_ANY_WAY: &[&str] = &["attacks::", "bad_input::", "newcomer::", "openapi::", "outside::"];
 
 /// The benchmarks by name: whose package each is in.
-const BENCHES: &[(&str, &str)] = &[("posting", "ledger"), ("aaa", "aaa"), ("link", "chassis")];
+const BENCHES: &[(&str, &str)] = &[("posting", "ledger"), ("aaa", "aaa"), ("link", "chassis"), ("journal", "journal")];
 
 /// A benchmark, with the servers up.
 pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aaa::{Api, Call, Context, Created, Entry, Gate, Guard, Misconfigured, Module, Parties, Principal, Verdict};
-use chassis::{Health, Truth};
+use chassis::{Further, Health, Truth};
 use contracts::bank::{
     Account, ApproveRequest, BankInfo, CancelRequest, CancelRequestRight, CloseAccount, DecideRequest, EditAccount,
     GetAccount, GetBank, GetRequest, GetRib, ListAccounts, ListRequests, ListTransactions, OpenAccount, RejectRequest,
@@ -41,6 +41,7 @@ struct Inner {
     engine: Engine<BankDesk>,
     clock: Clock,
     chance: Chance,
+    further: Further,
 }
 
 /// All operations, without a running bank: for the matrix and the OpenAPI document.
@@ -58,12 +59,17 @@ impl Bank {
         tx.commit().await?;
         let desk = BankDesk { config: Arc::clone(&config), clock: clock.clone(), chance: chance.clone() };
         let engine = Engine::start(store.clone(), desk, Limits::default());
-        Ok(Self(Arc::new(Inner { config, store, engine, clock, chance })))
+        Ok(Self(Arc::new(Inner { config, store, engine, clock, chance, further: Further::default() })))
     }
 
     /// The bank as a service: its own operations and those of every service.
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         mount(chassis::common(Api::new(self, gate))).finish()
+    }
+
+    /// What somebody else checks about this bank.
+    pub fn further(&self) -> &Further {
+        &self.0.further
     }
 
     /// Ends every request that nobody decided in time; gives how many.
@@ -163,6 +169,7 @@ impl Bank {
         drop(tx);
         let holds = self.ibans_are_valid().await?;
         truths.push(Truth { name: "every open account has a valid IBAN".to_owned(), holds });
+        truths.extend(self.0.further.truths().await);
         Ok(truths)
     }
 }

@@ -1,6 +1,8 @@
 //! What every service answers about itself.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use aaa::{Api, Call, Fields, Open, Operation, Problem, Route};
 use schemars::JsonSchema;
@@ -82,6 +84,31 @@ async fn version<S: Health>(_: S, _: Call<GetVersion, S>) -> Result<Version, Pro
 
 async fn truths<S: Health>(service: S, _: Call<GetTruths, S>) -> Result<Vec<Truth>, Problem> {
     Ok(service.truths().await)
+}
+
+/// What somebody else can check about a service: whether what it tells arrives. Clones share it.
+#[derive(Clone, Default)]
+pub struct Further(Arc<OnceLock<Check>>);
+
+type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<Truth>> + Send>> + Send + Sync>;
+
+impl Further {
+    /// Checks these too, from now on; only the first time counts.
+    pub fn set<Fut>(&self, check: impl Fn() -> Fut + Send + Sync + 'static)
+    where
+        Fut: Future<Output = Vec<Truth>> + Send + 'static,
+    {
+        // A second check of the same would say the same.
+        let _ = self.0.set(Box::new(move || Box::pin(check())));
+    }
+
+    /// As they are now.
+    pub async fn truths(&self) -> Vec<Truth> {
+        match self.0.get() {
+            Some(check) => check().await,
+            None => Vec::new(),
+        }
+    }
 }
 
 /// Mounts what every service answers about itself.

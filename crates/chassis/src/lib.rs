@@ -22,7 +22,7 @@ pub use door::{Rules, behind_door};
 pub use elsewhere::{Names, Standing, State, SystemNames, Way, elsewhere, elsewhere_by};
 pub use failure::{Failure, store_problem};
 pub use front::{Front, FrontError};
-pub use health::{GetTruths, GetVersion, Health, Live, Ready, Truth, Version, common};
+pub use health::{Further, GetTruths, GetVersion, Health, Live, Ready, Truth, Version, common};
 pub use listener::{Limits, Listener, ListenerError};
 pub use lobby::Lobby;
 pub use reach::{ReachError, reach, reach_as};

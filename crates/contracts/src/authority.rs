@@ -94,6 +94,9 @@ impl Operation for GetLists {
 pub struct Lists {
     /// One after another, in PEM.
     pub lists: String,
+    /// The services that were sent away: a broker knows users by name, not by serial number.
+    #[serde(default)]
+    pub sent_away: Vec<String>,
 }
 
 fn check(own: &str, https: Option<&str>, faults: &mut Faults) {

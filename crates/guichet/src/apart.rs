@@ -5,6 +5,7 @@
 //! asked to, and stops all the same when it is killed.
 
 mod keeper;
+mod nats;
 mod office;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -24,8 +25,9 @@ use crate::postgres::{Postgres, database_of, in_address};
 use crate::rooms::SERVICES_WITH_STORES;
 use crate::settings::{Databases, Settings};
 use crate::up::{Greeted, Welcome, first_superuser, plan, url};
-use crate::{Failure, data_dir, demo, notify};
+use crate::{Failure, broker, data_dir, demo, notify};
 use keeper::Keeper;
+use nats::Nats;
 use office::Office;
 
 /// The order in which services stop: first those that call, last the one that is told everything.
@@ -49,7 +51,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     let places = places(settings.listen)?;
     let url = format!("https://localhost:{}", at(&places, contracts::authority::SERVICE).port());
     let office = Office::open(&settings, url, arguments.certificate_life, &clock, &chance)?;
-    let mut site = Site { settings, places, office, clock, chance, keepers: Vec::new(), postgres: None };
+    let mut site = Site { settings, places, office, clock, chance, keepers: Vec::new(), nats: None, postgres: None };
     let told = tokio::select! {
         told = site.stand(&arguments, &shutdown) => told,
         () = shutdown.begun() => Ok(()),
@@ -66,6 +68,7 @@ struct Site {
     clock: Clock,
     chance: Chance,
     keepers: Vec<(ServiceName, Keeper)>,
+    nats: Option<Nats>,
     postgres: Option<Postgres>,
 }
 
@@ -82,6 +85,7 @@ impl Site {
         self.settings.databases = Databases::Template(template(&self.settings.data_dir, postgres.port()));
         self.office.keep_postgres(&postgres, &server, shutdown)?;
         self.postgres = Some(postgres);
+        self.start_broker(shutdown).await?;
 
         let people = fill(&self.settings, arguments.demo, &self.clock, &self.chance).await?;
         let demonstrated = arguments.demo && !people.is_empty();
@@ -106,6 +110,21 @@ impl Site {
         Ok(())
     }
 
+    /// The broker before those who use it: none of them waits for it.
+    async fn start_broker(&mut self, shutdown: &Shutdown) -> Result<(), Failure> {
+        let server = self.office.admit(broker::NAME).await?;
+        let operator = self.office.admit(broker::OPERATOR).await?;
+        let (folder, gone) = (self.settings.data_dir.join(broker::NAME), self.office.sent_away()?);
+        let nats = Nats::start(&folder, at(&self.places, broker::NAME).port(), &server, &gone)?;
+        let nats = self.nats.insert(nats);
+        self.office.keep_broker(nats, &server, shutdown)?;
+        self.office.operate(&operator, &self.broker_url(), shutdown).await
+    }
+
+    fn broker_url(&self) -> String {
+        format!("tls://localhost:{}", at(&self.places, broker::NAME).port())
+    }
+
     fn start(&mut self, service: ServiceName) -> Result<(), Failure> {
         let file = self.configure(service)?;
         self.keepers.push((service, keeper::keep(service.name(), &file)?));
@@ -118,6 +137,9 @@ impl Site {
             for (_, keeper) in self.keepers.extract_if(.., |(name, _)| *name == service) {
                 keeper.stop().await;
             }
+        }
+        if let Some(nats) = self.nats.take() {
+            nats.stop().await;
         }
         drop(self.postgres);
     }
@@ -148,6 +170,7 @@ impl Site {
             origin: (settings.proxies == 0).then(|| url(settings, settings.listen)),
             proxies: if service == ServiceName::Web { settings.proxies } else { 0 },
             peers,
+            nats: if service.uses_the_broker() { vec![self.broker_url()] } else { Vec::new() },
             bank: settings.bank.clone(),
             mail: settings.mail.clone().filter(|_| service == ServiceName::Identity),
             data_dir: folder.clone(),
@@ -211,7 +234,7 @@ fn places(public: SocketAddr) -> Result<Vec<(&'static str, SocketAddr)>, Failure
     // Held until all are chosen: the system may hand out a port again as soon as it is free.
     let mut held = Vec::new();
     let mut places = vec![(peers::WEB, public)];
-    for service in SERVICES.into_iter().chain([contracts::authority::SERVICE]) {
+    for service in SERVICES.into_iter().chain([contracts::authority::SERVICE, broker::NAME]) {
         let at = loop {
             let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
             let at = socket.local_addr()?;

@@ -9,18 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aaa::{Api, Call, Directory, Gate, Misconfigured, Module, Problem};
+use aaa::{Api, Call, Gate, Misconfigured, Module, Problem};
+use bus::Envelope;
 use chassis::{Health, Shutdown, Truth};
 use contracts::authority::{Certificates, GetLists, Join, Lists, Renew, SERVICE};
 use contracts::events::{Action, Audience, Level, LogEvent};
-use contracts::peers::{TakeEvents, Told};
 use http::StatusCode;
 use pki::{Deed, Event, Folder, Grant, Link, PkiError, SigningRequest, Trust, Wish};
 use tokio::sync::Semaphore;
 use vocabulary::{Chance, Clock};
 
 use crate::Failure;
+use crate::broker::sent_away;
 use crate::rooms::rounds;
+use crate::telling::Telling;
 
 /// How often it looks what is to be done.
 const LOOK: Duration = Duration::from_secs(1);
@@ -78,7 +80,7 @@ impl Authority {
     }
 
     /// Renews what is due, takes up what was done by hand, and tells the journal.
-    pub(crate) fn keep(&self, link: &Link, directory: &Directory, shutdown: &Shutdown) {
+    pub(crate) fn keep(&self, link: &Link, telling: Telling, shutdown: &Shutdown) {
         let (authority, link) = (self.clone(), link.clone());
         rounds(LOOK, shutdown, move || {
             let (authority, link) = (authority.clone(), link.clone());
@@ -91,28 +93,28 @@ impl Authority {
                     looked.err().map(|problem| problem.to_string());
             }
         });
-        let (authority, directory, silent) = (self.clone(), directory.clone(), Arc::new(AtomicBool::new(false)));
+        let (authority, silent) = (self.clone(), Arc::new(AtomicBool::new(false)));
         rounds(LOOK, shutdown, move || {
-            let (authority, directory, silent) = (authority.clone(), directory.clone(), Arc::clone(&silent));
+            let (authority, telling, silent) = (authority.clone(), telling.clone(), Arc::clone(&silent));
             async move {
-                let told = authority.tell(&directory).await;
+                let told = authority.tell(&telling).await;
                 // Once for each time that it is away: nothing is lost meanwhile.
                 if silent.swap(told.is_err(), Ordering::Relaxed) != told.is_err()
-                    && let Err(problem) = told
+                    && let Err(failure) = told
                 {
-                    tracing::warn!(%problem, "the journal hears later what the authority did");
+                    tracing::warn!(%failure, "the journal hears later what the authority did");
                 }
             }
         });
     }
 
     /// Tells the journal everything that it was not told yet.
-    pub(crate) async fn tell(&self, directory: &Directory) -> Result<(), Problem> {
+    async fn tell(&self, telling: &Telling) -> Result<(), bus::Failure> {
         loop {
             let events = self.at_work(|folder, _, _| Ok(folder.untold(MOST).to_vec())).await?;
             let Some(last) = events.last().map(|event| event.seq) else { return Ok(()) };
             let events = events.iter().map(told).collect::<Result<_, _>>()?;
-            directory.caller().call(TakeEvents { events }).await?;
+            telling.tell(events).await?;
             self.at_work(move |folder, clock, _| folder.told(last, clock)).await?;
         }
     }
@@ -192,7 +194,7 @@ async fn renew(authority: Authority, call: Call<Renew, Authority>) -> Result<Cer
 }
 
 async fn get_lists(authority: Authority, _: Call<GetLists, Authority>) -> Result<Lists, Problem> {
-    authority.at_work(|folder, _, _| Ok(Lists { lists: folder.list_pem()? })).await
+    authority.at_work(|folder, _, _| Ok(Lists { lists: folder.list_pem()?, sent_away: sent_away(folder) })).await
 }
 
 fn certificates(folder: &Folder, grant: Grant) -> Result<Certificates, PkiError> {
@@ -207,7 +209,7 @@ fn wish(own: &str, https: Option<&str>) -> Result<Wish, Problem> {
 }
 
 /// As the journal takes it. What it is about is a service, not a person: so there is neither actor nor subject.
-fn told(event: &Event) -> Result<Told, Problem> {
+fn told(event: &Event) -> Result<Envelope, Problem> {
     let (level, action, words) = match event.deed {
         Deed::Invited => (Level::Info, Action::JoinTokenMade, "may join, once"),
         Deed::Issued => (Level::Info, Action::CertificateIssued, "has a new certificate"),
@@ -235,5 +237,6 @@ fn told(event: &Event) -> Result<Told, Problem> {
         trace_id: None,
     };
     let payload = log.payload().map_err(Problem::internal)?;
-    Ok(Told { id: event.id, seq: event.seq, subject: log.subject(), payload, at: event.at })
+    let (id, source) = (event.id.0, SERVICE.to_owned());
+    Ok(Envelope { id, source, seq: event.seq, subject: log.subject(), payload, at: event.at })
 }

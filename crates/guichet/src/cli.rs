@@ -77,6 +77,9 @@ down or a certificate is about to end.")]
     /// Whether the journal is what it was, and proofs of what stands in it
     #[command(subcommand)]
     Journal(crate::journal_log::Journal),
+    /// The broker that carries events between services that stand apart
+    #[command(subcommand)]
+    Broker(crate::broker::Operation),
     /// Certificates from an authority of your own: begin it, sign, show, verify, revoke, renew
     #[command(
         subcommand,
@@ -363,6 +366,10 @@ pub(crate) struct NodeArguments {
     /// Where another service is; given twice for one service, these are two instances of it
     #[arg(long, value_name = "SERVICE=URL", env = "GUICHET_PEERS", value_delimiter = ',')]
     pub(crate) peer: Vec<String>,
+    /// Where the broker is that carries events to the journal, such as tls://nats.internal:4222; given several times, these are
+    /// the nodes of one cluster; without it events go to the journal as calls (identity, bank, journal and authority)
+    #[arg(long, value_name = "URL", env = "GUICHET_NATS", value_delimiter = ',')]
+    pub(crate) nats: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

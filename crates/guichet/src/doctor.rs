@@ -115,6 +115,7 @@ async fn examine(arguments: &Doctor, findings: &mut Findings) {
     let link = certificates::examine(&node, &clock, findings);
     machine::port(&node, &clock, findings).await;
     peers::examine(&node, link.as_ref(), &clock, findings).await;
+    peers::examine_broker(&node, link.as_ref(), findings).await;
     database::examine(&node, &clock, findings).await;
 }
 

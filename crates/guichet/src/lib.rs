@@ -5,6 +5,7 @@
 
 mod apart;
 mod authority;
+mod broker;
 mod certificates;
 mod cli;
 mod data_dir;
@@ -61,6 +62,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Users(Users::Import(arguments)) => import::users(arguments).await,
         Command::Keys(Keys::Rotate { place, revoke }) => keys::rotate(&place, revoke),
         Command::Journal(command) => journal_log::run(command).await,
+        Command::Broker(operation) => broker::run(operation).await,
         Command::Pki(command) => certificates::run(command).await,
     }
 }

@@ -21,9 +21,9 @@ use tokio::time::Instant;
 use vocabulary::{Chance, Clock, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::Failure;
 use crate::cli::ServiceName;
 use crate::rooms::rounds;
+use crate::{Failure, broker};
 
 /// The public's certificate: it names the bank, not the process.
 const HTTPS: &str = "https";
@@ -478,7 +478,12 @@ impl Freshening {
         }
         if let Some(caller) = &self.caller {
             match caller.call(GetLists {}).await {
-                Ok(fetched) => self.take_lists(&fetched.lists)?,
+                Ok(fetched) => {
+                    self.take_lists(&fetched.lists)?;
+                    if broker::note_sent_away(&self.place, &fetched.sent_away)? {
+                        self.changed.notify_one();
+                    }
+                }
                 Err(problem) => tracing::warn!(%problem, "the authority did not say what it took back"),
             }
         }

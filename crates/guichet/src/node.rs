@@ -31,8 +31,18 @@ struct File {
     #[serde(default)]
     peers: PeersFile,
     #[serde(default)]
+    nats: NatsFile,
+    #[serde(default)]
     bank: BankFile,
     mail: Option<MailFile>,
+}
+
+/// The broker that carries events to the journal.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct NatsFile {
+    #[serde(default)]
+    addresses: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -70,6 +80,11 @@ impl ServiceName {
         matches!(self, Self::Identity | Self::Bank | Self::Journal)
     }
 
+    /// Whether it tells events, or takes them.
+    pub(crate) const fn uses_the_broker(self) -> bool {
+        matches!(self, Self::Identity | Self::Bank | Self::Journal | Self::Authority)
+    }
+
     /// Where it listens unless told otherwise: the public's port for the pages, one of its own for every other.
     fn usual_address(self) -> SocketAddr {
         let port = match self {
@@ -101,6 +116,8 @@ pub(crate) struct Node {
     pub(crate) proxies: u8,
     /// Where the services are that it calls.
     pub(crate) peers: Vec<(&'static str, Vec<String>)>,
+    /// Where the broker is that carries events; nothing where they go to the journal as calls.
+    pub(crate) nats: Vec<String>,
     pub(crate) bank: BankConfig,
     /// How mails leave, if they do: for identity alone.
     pub(crate) mail: Option<MailSettings>,
@@ -162,6 +179,7 @@ impl Node {
         };
         let node = Self {
             peers: addresses(service, file.peers, &arguments.peer)?,
+            nats: brokers(service, file.nats.addresses, &arguments.nats)?,
             certificates: arguments.certificates.clone().or(file.certificates).unwrap_or_else(|| data_dir.join("tls")),
             pki_dir: arguments.pki_dir.clone().or(file.pki_dir).unwrap_or_else(|| data_dir.join("pki")),
             listen: arguments.listen.or(file.listen).unwrap_or_else(|| service.usual_address()),
@@ -265,6 +283,23 @@ fn addresses(
     Ok(found)
 }
 
+/// Where the broker is, if there is one.
+fn brokers(service: ServiceName, written: Vec<String>, given: &[String]) -> Result<Vec<String>, Failure> {
+    let addresses = if given.is_empty() { written } else { given.to_vec() };
+    if !addresses.is_empty() && !service.uses_the_broker() {
+        return Err(Failure::Settings(format!("{} tells no events: take `nats` away", service.name())));
+    }
+    match addresses.iter().find(|address| !is_broker(address)) {
+        None => Ok(addresses),
+        Some(wrong) => Err(bus::nats::BrokerError::Address(wrong.clone()).into()),
+    }
+}
+
+pub(crate) fn is_broker(text: &str) -> bool {
+    let uri = text.parse::<http::Uri>().ok();
+    uri.is_some_and(|uri| uri.scheme_str() == Some("tls") && uri.port_u16().is_some())
+}
+
 fn is_address(text: &str) -> bool {
     let uri = text.parse::<http::Uri>().ok();
     uri.is_some_and(|uri| uri.scheme_str() == Some("https") && uri.port_u16().is_some() && uri.path() == "/")
@@ -331,6 +366,9 @@ impl Node {
                 let _ = writeln!(text, "{service} = {addresses:?}");
             }
         }
+        if !self.nats.is_empty() {
+            let _ = writeln!(text, "\n[nats]\naddresses = {:?}", self.nats);
+        }
         if matches!(self.service, ServiceName::Bank | ServiceName::Identity) {
             let BankConfig { name, bank_code, branch_code, bic, currencies } = &self.bank;
             let (bic, currencies) = (bic.to_string(), currencies.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -372,6 +410,9 @@ mod tests {
         assert!(plain.to_string().contains("http://h:1"), "{plain}");
         assert!(addresses(ServiceName::Journal, PeersFile::default(), &["web=https://h:1".into()]).is_err());
         assert!(toml::from_str::<File>("[peers]\nidentiy = \"https://h:1\"").is_err());
+        let plain = brokers(ServiceName::Bank, vec!["nats://h:4222".into()], &[]).unwrap_err();
+        assert!(plain.to_string().contains("tls://"), "{plain}");
+        assert!(brokers(ServiceName::Web, vec!["tls://h:4222".into()], &[]).is_err());
         assert!(toml::from_str::<File>("lisen = \"127.0.0.1:1\"").is_err());
     }
 }

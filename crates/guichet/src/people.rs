@@ -12,7 +12,7 @@ use crate::house::{House, signing_key};
 use crate::node::Node;
 use crate::rooms::{self, Ground, Room};
 use crate::settings::Settings;
-use crate::telling::tell_journal;
+use crate::telling::Telling;
 use crate::{Failure, up};
 
 /// Identity, and what it stands on.
@@ -46,11 +46,12 @@ impl People {
             origin: None,
             proxies: None,
             peer: Vec::new(),
+            nats: Vec::new(),
         })?;
         let lock = data_dir::take(&node.data_dir)?;
         let ground = Ground::new(clock, chance, 0, node.origin.clone());
         // It knows no way to the journal, so that events stay where they are until identity runs.
-        tell_journal(&ground.bus, &ground.directory);
+        Telling::by_call(&ground.directory).join(&ground.bus);
         let room =
             rooms::identity(&ground, &node.database()?, &signing_key(&node.data_dir), node.mail.as_ref()).await?;
         Ok(Self { around: Around::Nothing(Box::new(room)), _lock: lock })

@@ -9,9 +9,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pki::{Negotiated, Peer};
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -90,6 +91,62 @@ pub(crate) async fn ask(question: Question<'_>, clock: &Clock) -> Result<Answer,
     };
     let spoken = timeout(ANSWERING, spoken).await.unwrap_or_else(|_| Err(late()));
     spoken.map_err(|error| silence(at, &error))
+}
+
+/// What a broker said, and what the handshake with it agreed on.
+pub(crate) struct Greeting {
+    pub(crate) agreed: Option<Negotiated>,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) version: String,
+}
+
+/// Speaks with the broker at `host:port`: its first line, TLS, and whether it lets us in.
+pub(crate) async fn greeted(place: &str, tls: ClientConfig) -> Result<Greeting, Silence> {
+    let at = place.to_owned();
+    let host = place.rsplit_once(':').map_or(place, |(host, _)| host).trim_matches(['[', ']']);
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| Silence::Name { at: at.clone(), why: error.to_string() })?;
+    let mut stream = BufReader::new(connected(place).await?);
+    let spoken = async {
+        let version = version_in(&line(&mut stream).await?)?;
+        // The broker says nothing more before TLS; whatever else came would be no broker's.
+        let mut stream = TlsConnector::from(Arc::new(tls)).connect(name, stream.into_inner()).await?;
+        let (_, connection) = stream.get_ref();
+        let (agreed, peer) = (Negotiated::of(connection), Peer::of(connection));
+        stream.write_all(b"CONNECT {\"verbose\":false,\"pedantic\":false,\"tls_required\":true}\r\nPING\r\n").await?;
+        let mut stream = BufReader::new(stream);
+        loop {
+            let said = line(&mut stream).await?;
+            match said.split_whitespace().next() {
+                Some("PONG") => return Ok(Greeting { agreed, peer, version }),
+                Some("-ERR") => return Err(io::Error::new(io::ErrorKind::PermissionDenied, said)),
+                _ => {}
+            }
+        }
+    };
+    let spoken = timeout(ANSWERING, spoken).await.unwrap_or_else(|_| Err(late()));
+    spoken.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => Silence::Refused {
+            at,
+            why: format!("{error}: rights.conf names nobody with this certificate's common name"),
+        },
+        _ => silence(at, &error),
+    })
+}
+
+/// The next line of a broker.
+async fn line(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<String> {
+    let mut line = String::new();
+    match stream.take(MOST_BYTES).read_line(&mut line).await? {
+        0 => Err(io::Error::other("it closed the connection")),
+        _ => Ok(line.trim_end().to_owned()),
+    }
+}
+
+fn version_in(line: &str) -> io::Result<String> {
+    let info = line.strip_prefix("INFO ").and_then(|info| serde_json::from_str::<serde_json::Value>(info).ok());
+    let version = info.and_then(|info| Some(info.get("version")?.as_str()?.to_owned()));
+    version.ok_or_else(|| io::Error::other("it does not begin as a nats-server does"))
 }
 
 /// A connection to `host:port`, and nothing said over it.

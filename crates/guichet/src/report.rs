@@ -13,6 +13,7 @@ use monitor::Monitor;
 use store::Store;
 use vocabulary::Chance;
 
+use crate::broker::Broker;
 use crate::links::Links;
 use crate::rooms::rounds;
 
@@ -29,18 +30,24 @@ pub(crate) struct Reporter {
     links: Links,
     ways: Arc<[Way]>,
     store: Option<Store>,
+    broker: Option<Broker>,
 }
 
 impl Reporter {
     /// Of one start of `service`, which shows `links` and calls these.
     pub(crate) fn new(service: &'static str, links: &Links, ways: Vec<Way>, chance: &Chance) -> Self {
         let instance = format!("{:016x}", u64::from_le_bytes(chance.bytes())).into();
-        Self { service, instance, links: links.clone(), ways: ways.into(), store: None }
+        Self { service, instance, links: links.clone(), ways: ways.into(), store: None, broker: None }
     }
 
     /// With the way to its database.
     pub(crate) fn with(&self, store: &Store) -> Self {
         Self { store: Some(store.clone()), ..self.clone() }
+    }
+
+    /// With the way to the broker, if there is one.
+    pub(crate) fn over(&self, broker: Option<&Broker>) -> Self {
+        Self { broker: broker.cloned(), ..self.clone() }
     }
 
     /// Answers who may ask.
@@ -90,6 +97,7 @@ impl Reporter {
         let standings = self.ways.iter().flat_map(Way::standings);
         let mut links: Vec<Link> = standings.map(link).collect();
         links.extend(self.database().await);
+        links.extend(self.broker().await);
         let (service, instance) = (self.service.to_owned(), self.instance.to_string());
         Ok(Report { service, instance, certificate: certificate(own), public: public.map(certificate), links })
     }
@@ -102,6 +110,15 @@ impl Reporter {
             .map(|it| agreement(pki::Negotiated { protocol: it.protocol, group: it.group, cipher: it.cipher }));
         let state = if why.is_none() { LinkState::Alive } else { LinkState::Dead };
         Some(Link { service: DATABASE.to_owned(), address, state, why, agreed, peer: None })
+    }
+}
+
+impl Reporter {
+    async fn broker(&self) -> Option<Link> {
+        let standing = self.broker.as_ref()?.standing().await;
+        let (agreed, peer) = (standing.agreed.map(agreement), standing.peer.map(certificate));
+        let (service, address) = (crate::broker::NAME.to_owned(), standing.address);
+        Some(Link { service, address, state: standing.state, why: standing.why, agreed, peer })
     }
 }
 

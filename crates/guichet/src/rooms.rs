@@ -11,7 +11,7 @@ use aaa::{
 };
 use bank::{Bank, BankConfig};
 use bus::{Bus, Relay};
-use chassis::{AuditLog, Shutdown};
+use chassis::{AuditLog, Shutdown, Truth};
 use contracts::events::AUTH_REVOKED;
 use contracts::peers;
 use futures_util::future::BoxFuture;
@@ -46,6 +46,8 @@ const WITNESS_KEY: &str = "witness.key";
 const SEALING: Duration = Duration::from_secs(1);
 /// How often it is looked for mails that are due.
 const MAILING: Duration = Duration::from_secs(1);
+/// From when on an event that waits is a sign that something is wrong.
+const LATE: Duration = Duration::from_mins(1);
 /// How often what ended by itself is cleaned up.
 const CLEANING: Duration = Duration::from_mins(1);
 /// How long a stop waits for the last events to reach the journal; what is left is told at the next start.
@@ -223,6 +225,7 @@ pub(crate) async fn identity(
     let mailing = mail.map(MailSettings::open).transpose()?;
     telling::note_notices(&ground.bus, &Notices::new(store.clone(), chance.clone(), mailing.is_some()));
     let relay = relay(ground, NAME, &store);
+    let arrives = arriving(&relay);
     let delivered = delivered(&relay);
     let service = Identity::new(store.clone(), &key, &secret, hasher, directory.clone(), chance.clone(), delivered)
         .map_err(Problem::from)?
@@ -234,12 +237,29 @@ pub(crate) async fn identity(
         service
     };
     service.let_mails_go().await.map_err(Problem::from)?;
+    service.further().set(arrives);
     service.publish_keys().await.map_err(Problem::from)?;
     verifier.trust(&service.trusted_keys().await.map_err(Problem::from)?);
     for revocation in service.recent_revocations().await.map_err(Problem::from)? {
         verifier.revoke(&revocation);
     }
     Ok(Room::new(NAME, service, store, chance).told_by(relay))
+}
+
+/// Whether what a service tells arrives: nothing of it waits for long.
+fn arriving(relay: &Arc<Relay>) -> impl Fn() -> BoxFuture<'static, Vec<Truth>> + Send + Sync + 'static {
+    let relay = Arc::clone(relay);
+    move || {
+        let relay = Arc::clone(&relay);
+        Box::pin(async move {
+            let oldest = relay.oldest().await;
+            let holds = oldest.as_ref().is_ok_and(|oldest| oldest.is_none_or(|age| age < LATE));
+            if !holds {
+                tracing::warn!(?oldest, stuck = ?relay.stuck(), "events wait in the outbox");
+            }
+            vec![Truth::new("what happened reaches the journal within a minute", holds)]
+        })
+    }
 }
 
 /// Waits until what was told has reached every subscriber.
@@ -261,6 +281,7 @@ pub(crate) async fn bank(ground: &Ground, database: &Database, config: BankConfi
     let store = ground.open(database, bank::MIGRATIONS).await?;
     let relay = relay(ground, NAME, &store);
     let service = Bank::start(store.clone(), config, ground.chance.clone()).await.map_err(Problem::from)?;
+    service.further().set(arriving(&relay));
     Ok(Room::new(NAME, service, store, &ground.chance).told_by(relay))
 }
 

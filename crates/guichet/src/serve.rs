@@ -11,19 +11,21 @@ use axum::Router;
 use chassis::{Listener, Lobby, Ready, Shutdown, Way};
 use contracts::peers::GetTrusted;
 use futures_util::future::BoxFuture;
+use journal::{EventKeys, EventKeysError, Journal, Receiving};
 use monitor::Monitor;
 use tokio::sync::Mutex;
 use vocabulary::{Chance, Clock};
 use web::Web;
 
 use crate::authority::Authority;
+use crate::broker::Broker;
 use crate::cli::{Serve, ServiceName};
 use crate::house::{SERVICES, believe, hear_from_identity, operations, signing_key};
 use crate::links::{self, Invitation, Keeping, Links};
 use crate::node::Node;
 use crate::report::Reporter;
 use crate::rooms::{self, Ground, rounds};
-use crate::telling::tell_journal;
+use crate::telling::Telling;
 use crate::{Failure, data_dir, notify, origin};
 
 /// How often identity is asked which keys sign and what was revoked.
@@ -133,12 +135,15 @@ impl Opening {
         // Clients are behind the pages' process; its own proxies concern nobody else.
         let ground = Ground::new(self.clock.clone(), self.chance.clone(), 0, self.node.origin.clone());
         let ways = self.ways(&ground.directory)?;
-        let reporter = self.reporter(&ways)?;
+        let broker = Broker::of(&self.node, &self.links).await?;
+        let reporter = self.reporter(&ways)?.over(broker.as_ref());
         match self.node.service {
-            ServiceName::Authority => self.authority(&ground, &reporter),
-            ServiceName::Identity => self.identity(&ground, &reporter).await,
-            ServiceName::Bank => self.bank(&ground, &reporter).await,
-            ServiceName::Journal => self.journal(&ground, &reporter).await,
+            ServiceName::Authority => self.authority(&ground, &reporter, self.telling(&ground, broker.as_ref()).await),
+            ServiceName::Identity => {
+                self.identity(&ground, &reporter, self.telling(&ground, broker.as_ref()).await).await
+            }
+            ServiceName::Bank => self.bank(&ground, &reporter, self.telling(&ground, broker.as_ref()).await).await,
+            ServiceName::Journal => self.journal(&ground, &reporter, broker.as_ref()).await,
             ServiceName::Monitor => self.monitor(&ground, &reporter).await,
             ServiceName::Web => {
                 reporter.tell(&ground.directory, &self.shutdown);
@@ -186,18 +191,31 @@ impl Opening {
         Ok(keeping.follow(&self.links, &self.shutdown)?.authority)
     }
 
-    fn authority(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
+    /// The way of this service's events.
+    async fn telling(&self, ground: &Ground, broker: Option<&Broker>) -> Telling {
+        let Some(broker) = broker else { return Telling::by_call(&ground.directory) };
+        let (name, folder) = (self.node.service.name(), &self.node.data_dir);
+        let connection = broker.connection.clone();
+        Telling::over(connection, name, &ground.directory, folder, &ground.chance, &self.shutdown).await
+    }
+
+    fn authority(&self, ground: &Ground, reporter: &Reporter, telling: Telling) -> Result<(Router, Close), Failure> {
         let authority = Authority::new(&self.node.pki_dir, ground.clock.clone(), ground.chance.clone());
-        authority.keep(&self.links.inner, &ground.directory, &self.shutdown);
+        authority.keep(&self.links.inner, telling, &self.shutdown);
         let audit = Arc::new(());
         let inner = ground.inner_gate(contracts::authority::SERVICE, audit.clone());
         let router = authority.module(ground.gate(audit), inner.clone())?.and(reporter.module(inner)?).router;
         Ok((router, Box::pin(std::future::ready(()))))
     }
 
-    async fn identity(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
+    async fn identity(
+        &self,
+        ground: &Ground,
+        reporter: &Reporter,
+        telling: Telling,
+    ) -> Result<(Router, Close), Failure> {
         let (database, key) = (self.node.database()?, signing_key(&self.node.data_dir));
-        tell_journal(&ground.bus, &ground.directory);
+        telling.join(&ground.bus);
         ground.hear_revocations();
         let room =
             self.patiently(async || rooms::identity(ground, &database, &key, self.node.mail.as_ref()).await).await?;
@@ -217,9 +235,9 @@ impl Opening {
         Ok((router, Box::pin(async move { room.settle().await })))
     }
 
-    async fn bank(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
+    async fn bank(&self, ground: &Ground, reporter: &Reporter, telling: Telling) -> Result<(Router, Close), Failure> {
         let database = self.node.database()?;
-        tell_journal(&ground.bus, &ground.directory);
+        telling.join(&ground.bus);
         let room = self.patiently(async || rooms::bank(ground, &database, self.node.bank.clone()).await).await?;
         room.keep_clean(&self.shutdown);
         self.follow_identity(ground).await;
@@ -232,15 +250,39 @@ impl Opening {
         Ok((router, Box::pin(close)))
     }
 
-    async fn journal(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
+    async fn journal(
+        &self,
+        ground: &Ground,
+        reporter: &Reporter,
+        broker: Option<&Broker>,
+    ) -> Result<(Router, Close), Failure> {
         let database = self.node.database()?;
         let room = self.patiently(async || rooms::journal(ground, &database, &self.node.data_dir).await).await?;
         room.keep_clean(&self.shutdown);
+        let receiving = match broker {
+            Some(broker) => Some(self.patiently(async || self.receive(&room.service, broker).await).await?),
+            None => None,
+        };
         self.follow_identity(ground).await;
         let gate = ground.inner_gate(room.name, room.audit());
         let inner = room.service.clone().inner(gate.clone())?.and(reporter.with(&room.store).module(gate)?);
         let router = room.module(ground)?.and(inner).router;
-        Ok((router, Box::pin(async move { room.settle().await })))
+        let close = async move {
+            if let Some(receiving) = receiving {
+                receiving.stop().await;
+            }
+            room.settle().await;
+        };
+        Ok((router, Box::pin(close)))
+    }
+
+    /// Takes what comes over the broker, while no other instance does.
+    async fn receive(&self, journal: &Journal, broker: &Broker) -> Result<Receiving, Failure> {
+        let keys = EventKeys::in_folder(&self.node.data_dir);
+        journal.receive(broker.connection.clone(), keys).await.map_err(|error| match error {
+            EventKeysError::Store(error) => Failure::from(error),
+            error => Failure::Settings(error.to_string()),
+        })
     }
 
     /// The authority too, where it is known.

@@ -9,7 +9,7 @@ use aaa::{
     Api, Call, Directory, Entry, Gate, Guard, Hasher, IdempotencyKey, Jwks, Misconfigured, Module, Principal, Problem,
     Revocation, Signer, Throttle, Verdict,
 };
-use chassis::{Health, Truth};
+use chassis::{Further, Health, Truth};
 use contracts::events::{AUTH_REVOKED, LogEvent};
 use contracts::identity::{ManageUser, SeeUser, User};
 use contracts::peers::{GetTrusted, Trusted};
@@ -71,6 +71,7 @@ pub struct Identity {
     /// How mails leave, if they do.
     pub(crate) mailing: Option<Arc<Mailing>>,
     pub(crate) rest: Arc<Rest>,
+    further: Further,
 }
 
 impl Identity {
@@ -106,6 +107,7 @@ impl Identity {
             networks_pepper,
             mailing: None,
             rest: Arc::default(),
+            further: Further::default(),
         })
     }
 
@@ -117,6 +119,11 @@ impl Identity {
     /// The same, sending mails.
     pub fn mailing(self, mailing: Mailing) -> Self {
         Self { mailing: Some(Arc::new(mailing)), ..self }
+    }
+
+    /// What somebody else checks about this service.
+    pub const fn further(&self) -> &Further {
+        &self.further
     }
 
     /// The service with its policies enforced, ready to be served.
@@ -387,13 +394,15 @@ impl Health for Identity {
         // What cannot be counted is not known to hold.
         let (stray, orphans, superusers, unwitnessed, (late, failed)) =
             counted.await.unwrap_or((1, 1, 0, 1, (true, FAILED)));
-        vec![
+        let mut truths = vec![
             Truth::new("every session belongs to an active person", stray == 0),
             Truth::new("every personal token belongs to an active person", orphans == 0),
             Truth::new("at least one superuser can sign in", superusers > 0),
             Truth::new("nobody removed a second factor alone", unwitnessed == 0),
             Truth::new("no mail waits for longer than an hour", !late),
             Truth::new("few mails of the last day were given up", failed < FAILED),
-        ]
+        ];
+        truths.extend(self.further.truths().await);
+        truths
     }
 }

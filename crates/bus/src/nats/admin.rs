@@ -55,9 +55,6 @@ pub async fn prepare(connection: &Connection, layout: Layout) -> Result<(), Brok
         Err(error) => return Err(BrokerError::of("look at the stream")(error)),
     };
     stream.create_consumer(consumer(layout)).await.map_err(BrokerError::of("make the journal's place"))?;
-    if let Some(advice) = connection.version().as_deref().and_then(advice) {
-        tracing::warn!("{advice}");
-    }
     Ok(())
 }
 
@@ -97,7 +94,7 @@ fn consumer(layout: Layout) -> pull::Config {
 }
 
 /// What a newer broker would do better; nothing where this one is new enough.
-fn advice(version: &str) -> Option<String> {
+pub(super) fn advice(version: &str) -> Option<String> {
     let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let has = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     (has < SAFER).then(|| {

@@ -80,6 +80,11 @@ impl Connection {
         self.0.client.try_server_info().map(|info| info.version).filter(|version| !version.is_empty())
     }
 
+    /// What a newer broker would do better; nothing where this one is new enough, or was not reached yet.
+    pub fn advice(&self) -> Option<String> {
+        super::admin::advice(&self.version()?)
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.0.client
     }

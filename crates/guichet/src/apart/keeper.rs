@@ -20,7 +20,7 @@ const PEACE: Duration = Duration::from_secs(30);
 /// Longest that a process may take to stop when asked; then it is killed.
 const STOP: Duration = Duration::from_secs(20);
 /// What would speak to the services over their configuration's head, and what the service manager means for us alone.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 13] = [
     "GUICHET_CONFIG",
     "GUICHET_DATA_DIR",
     "GUICHET_DATABASE",
@@ -29,6 +29,7 @@ const SETTINGS: [&str; 12] = [
     "GUICHET_ORIGIN",
     "GUICHET_PROXIES",
     "GUICHET_PEERS",
+    "GUICHET_NATS",
     "GUICHET_PKI_DIR",
     "GUICHET_JOIN",
     "NOTIFY_SOCKET",
@@ -51,9 +52,17 @@ impl Keeper {
 
 /// Starts a service's process with this configuration, and looks after it.
 pub(super) fn keep(service: &'static str, file: &Path) -> Result<Keeper, Failure> {
-    let program = std::env::current_exe()?;
-    let (stop, file) = (Shutdown::default(), file.to_owned());
-    let first = spawn(&program, service, &file)?;
+    let (program, file) = (std::env::current_exe()?, file.to_owned());
+    keep_running(service, move || spawn(&program, service, &file))
+}
+
+/// Starts a process, and looks after it. It has to end when its standard input does.
+pub(super) fn keep_running(
+    service: &'static str,
+    mut spawn: impl FnMut() -> Result<Child, Failure> + Send + 'static,
+) -> Result<Keeper, Failure> {
+    let stop = Shutdown::default();
+    let first = spawn()?;
     let told = stop.clone();
     let task = tokio::spawn(async move {
         let (mut child, mut wait, mut since) = (Some(first), AGAIN, Instant::now());
@@ -73,9 +82,8 @@ pub(super) fn keep(service: &'static str, file: &Path) -> Result<Keeper, Failure
                 () = tokio::time::sleep(wait) => {}
             }
             (wait, since) = (wait.saturating_mul(2).min(LONGEST), Instant::now());
-            child = spawn(&program, service, &file)
-                .inspect_err(|failure| tracing::error!(service, %failure, "a service cannot be started"))
-                .ok();
+            child =
+                spawn().inspect_err(|failure| tracing::error!(service, %failure, "a service cannot be started")).ok();
         }
     });
     Ok(Keeper { stop, task })

@@ -9,20 +9,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bus::nats::Connection;
 use chassis::Shutdown;
 use contracts::peers;
 use pki::files::{self, Readers};
 use pki::{Algorithm, Bounds, Folder, Identity, Member, Passphrase, Plan, PrivateKey, Said, Token};
+use tokio::sync::Notify;
 use vocabulary::{Chance, Clock};
 use zeroize::Zeroizing;
 
 use super::STOPPING;
+use super::nats::{Nats, Reload};
 use crate::links::{self, Invitation, Keeping, Links, Place};
 use crate::postgres::{NAME, Postgres};
 use crate::rooms::rounds;
 use crate::settings::Settings;
 use crate::up::names;
-use crate::{Failure, postgres};
+use crate::{Failure, broker, postgres};
 
 /// Where a service's process finds a token when its certificate has ended.
 pub(super) const TOKEN: &str = "join-token";
@@ -30,6 +33,8 @@ pub(super) const TOKEN: &str = "join-token";
 const WAITS: Duration = Duration::from_mins(10);
 /// How often it is looked whose certificate has ended.
 const LOOK: Duration = Duration::from_secs(10);
+/// How often it is looked who was sent away, and whether the broker has its stream.
+const RIGHTS: Duration = Duration::from_secs(2);
 
 /// See the module.
 #[derive(Clone)]
@@ -129,7 +134,7 @@ impl Office {
         let mut folder = Folder::open(&self.pki_dir())?;
         self.refuse_dismissed(&folder, name)?;
         let said = Said {
-            names: (name == NAME).then(postgres::names),
+            names: [NAME, broker::NAME].contains(&name).then(postgres::names),
             https: (name == peers::WEB).then(|| self.public.clone()),
             life: Some(self.life),
         };
@@ -165,7 +170,9 @@ impl Office {
     /// Says what went wrong once, not at every look: `told` is what was said of whom.
     fn invite_all_who_are_late(&self, told: &Mutex<BTreeMap<&'static str, String>>) {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in STOPPING.map(crate::cli::ServiceName::name).into_iter().chain([NAME]) {
+        for name in
+            STOPPING.map(crate::cli::ServiceName::name).into_iter().chain([NAME, broker::NAME, broker::OPERATOR])
+        {
             let Err(failure) = self.invite_if_late(name) else {
                 told.remove(name);
                 continue;
@@ -195,21 +202,81 @@ impl Office {
     /// Keeps the certificate of the database's server fresh, and ends the sessions of those whose certificate was taken
     /// back.
     pub(super) fn keep_postgres(&self, server: &Postgres, place: &Place, shutdown: &Shutdown) -> Result<(), Failure> {
-        let links = Links::open(place, &self.clock)?;
-        let keeping = Keeping {
-            place: place.clone(),
-            authority: Some(vec![self.url.clone()]),
-            invitation: Some(Invitation::File(self.token_of(NAME))),
-            clock: self.clock.clone(),
-            chance: self.chance.clone(),
-        };
-        let changed = keeping.follow(&links, shutdown)?.changed;
+        let (_, changed) = self.keep(place, shutdown)?;
         let warden = Arc::new(server.warden(place)?);
         let work = move || {
             let warden = Arc::clone(&warden);
             async move { warden.take_up().await }
         };
         tokio::spawn(links::after_each_change(changed, shutdown.clone(), work));
+        Ok(())
+    }
+}
+
+impl Office {
+    /// Keeps the certificates at `place` fresh; gives the links that they make, and what tells of each change.
+    fn keep(&self, place: &Place, shutdown: &Shutdown) -> Result<(Links, Arc<Notify>), Failure> {
+        let links = Links::open(place, &self.clock)?;
+        let keeping = Keeping {
+            place: place.clone(),
+            authority: Some(vec![self.url.clone()]),
+            invitation: Some(Invitation::File(self.token_of(&place.name))),
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+        };
+        let changed = keeping.follow(&links, shutdown)?.changed;
+        Ok((links, changed))
+    }
+
+    /// Those whom somebody sent away.
+    pub(super) fn sent_away(&self) -> Result<Vec<String>, Failure> {
+        Ok(broker::sent_away(&Folder::open(&self.pki_dir())?))
+    }
+
+    /// Keeps the broker's certificate fresh, and takes their user from those who are sent away.
+    pub(super) fn keep_broker(&self, server: &Nats, place: &Place, shutdown: &Shutdown) -> Result<(), Failure> {
+        let (_, changed) = self.keep(place, shutdown)?;
+        let reload = server.reload(place);
+        let work = {
+            let reload = reload.clone();
+            move || {
+                let reload = reload.clone();
+                async move { reload.certificates().await }
+            }
+        };
+        tokio::spawn(links::after_each_change(changed, shutdown.clone(), work));
+        let office = self.clone();
+        rounds(RIGHTS, shutdown, move || {
+            let (office, reload) = (office.clone(), reload.clone());
+            async move {
+                if let Err(failure) = office.take_rights(&reload).await {
+                    tracing::error!(%failure, "the broker was not told who was sent away; it is told again");
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn take_rights(&self, reload: &Reload) -> Result<(), Failure> {
+        let office = self.clone();
+        // Files, and the wait for the authority's folder.
+        let gone = tokio::task::spawn_blocking(move || office.sent_away()).await.map_err(std::io::Error::other)??;
+        reload.rights(&gone).await
+    }
+
+    /// The operator makes the stream, and again whenever the broker lost it.
+    pub(super) async fn operate(&self, place: &Place, url: &str, shutdown: &Shutdown) -> Result<(), Failure> {
+        let (links, _) = self.keep(place, shutdown)?;
+        let operator = Connection::open(&[url.to_owned()], broker::OPERATOR, &links.inner).await?;
+        broker::first_prepared(&operator).await?;
+        rounds(RIGHTS, shutdown, move || {
+            let operator = operator.clone();
+            async move {
+                if let Err(error) = broker::keep_prepared(&operator).await {
+                    tracing::warn!(%error, "the broker's stream is not as it should be yet");
+                }
+            }
+        });
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use store::Database;
 use vocabulary::{Chance, Clock};
 
 use crate::links::{self, Invitation, Keeping, Place};
-use crate::{Failure, postgres};
+use crate::{Failure, broker, postgres};
 
 #[derive(Args)]
 pub(crate) struct Keep {
@@ -33,6 +33,9 @@ pub(crate) struct Keep {
     /// Its address with the role `postgresql`, such as postgres://postgresql@localhost:5432/postgres?sslrootcert=…
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
+    /// A broker's rights.conf: written anew without the services that the authority sent away
+    #[arg(long, value_name = "FILE")]
+    rights: Option<PathBuf>,
     /// A command for the shell that makes another program read them again, after each change
     #[arg(long, value_name = "COMMAND")]
     then: Option<String>,
@@ -51,10 +54,15 @@ pub(crate) async fn run(arguments: Keep, clock: Clock, chance: Chance) -> Result
     let authority = arguments.authority.map(|url| vec![url]);
     let keeping = Keeping { place: place.clone(), authority, invitation: arguments.join, clock, chance };
     let changed = keeping.follow(&links, &shutdown)?.changed;
-    let (database, place, then) = (&database, &place, &arguments.then);
+    let (database, place, then, rights) = (&database, &place, &arguments.then, &arguments.rights);
     let work = || async move {
         if let Some(database) = database {
             postgres::take_up(database, place).await?;
+        }
+        if let Some(path) = rights {
+            broker::rights(&broker::noted_sent_away(place))
+                .map_err(|error| Failure::Settings(error.to_string()))?
+                .write(path)?;
         }
         match then {
             Some(command) => tell(command).await,

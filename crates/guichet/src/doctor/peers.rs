@@ -5,9 +5,10 @@ use pki::Link;
 use vocabulary::Clock;
 
 use super::Findings;
+use crate::broker::greet;
 use crate::cli::ServiceName;
 use crate::node::Node;
-use crate::probe::{Answer, Question, Silence, ask, connected};
+use crate::probe::{Answer, Greeting, Question, Silence, ask, connected};
 
 /// Whoever may call a service may ask this.
 const LIVE: &str = "/health/live";
@@ -93,3 +94,39 @@ fn found(node: &Node, service: &str, at: &str, answer: Result<Answer, Silence>, 
         findings.clock(&format!("{service} at {at}"), ahead);
     }
 }
+
+/// The broker, where one is set.
+pub(super) async fn examine_broker(node: &Node, link: Option<&Link>, findings: &mut Findings) {
+    const ABOUT: &str = "broker";
+    for address in &node.nats {
+        let Some(link) = link else {
+            let at = address.trim_start_matches("tls://");
+            match connected(at).await {
+                Ok(_) => findings.well(ABOUT, format!("{at} can be reached; who that is, is not asked from here")),
+                Err(silence) => findings.warning(ABOUT, silence.to_string(), AWAY),
+            }
+            continue;
+        };
+        match greet(address, link).await {
+            Ok(Greeting { version, agreed, .. }) => {
+                let agreed = agreed.map(|it| format!(" over {} with {}", it.protocol, it.group)).unwrap_or_default();
+                findings
+                    .well(ABOUT, format!("nats-server {version} at {address} lets {} in{agreed}", node.service.name()));
+            }
+            Err(silence @ Silence::Refused { .. }) => findings.wrong(
+                ABOUT,
+                silence.to_string(),
+                "write its rights anew with `guichet broker rights`, see that its ca.pem is the bank's, and reload it",
+            ),
+            Err(silence @ Silence::Disbelieved { .. }) => findings.wrong(
+                ABOUT,
+                silence.to_string(),
+                format!("its certificate has to come from the bank's authority, and name the host in {address}"),
+            ),
+            Err(silence) => findings.warning(ABOUT, silence.to_string(), AWAY),
+        }
+    }
+}
+
+/// What is lost without it.
+const AWAY: &str = "start nats-server there, or correct [nats]; nothing is lost meanwhile, events wait in the outbox";

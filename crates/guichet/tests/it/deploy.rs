@@ -79,12 +79,22 @@ fn each_configuration_is_taken_as_it_is() {
     }
 }
 
+const SERVICE_UNITS: [&str; 5] = [
+    "guichet@bank.service",
+    "guichet.service",
+    "guichet-postgresql.service",
+    "guichet-nats.service",
+    "guichet-nats-certificate.service",
+];
+
 /// Copies of the units with a program that is there, in a folder.
 fn units(folder: &Path) {
-    for name in ["guichet@.service", "guichet.service", "guichet-postgresql.service", "guichet.target"] {
-        let text = read(&format!("systemd/{name}"));
-        assert!(name.ends_with("target") || text.contains("ExecStart=/usr/local/bin/guichet "), "{name}");
-        std::fs::write(folder.join(name), text.replace("/usr/local/bin/guichet", "/bin/true")).unwrap();
+    for name in SERVICE_UNITS.into_iter().chain(["guichet.target"]) {
+        let text = read(&format!("systemd/{}", name.replace("@bank", "@")));
+        let ours = text.contains("ExecStart=/usr/local/bin/guichet ");
+        assert!(name.ends_with("target") || ours || text.contains("ExecStart=/usr/sbin/nats-server "), "{name}");
+        let text = text.replace("/usr/local/bin/guichet", "/bin/true").replace("/usr/sbin/nats-server", "/bin/true");
+        std::fs::write(folder.join(name.replace("@bank", "@")), text).unwrap();
     }
     std::os::unix::fs::symlink("guichet@.service", folder.join("guichet@bank.service")).unwrap();
     let drop_in = folder.join("guichet@.service.d");
@@ -101,18 +111,44 @@ fn systemd_understands_each_unit_and_finds_it_hardly_exposed() {
         command.args(args).current_dir(folder.path()).env("SYSTEMD_PAGER", "");
         command
     };
-    for unit in ["./guichet@bank.service", "./guichet.service", "./guichet-postgresql.service", "./guichet.target"] {
+    for unit in SERVICE_UNITS.into_iter().chain(["guichet.target"]) {
         // A misspelt setting is only remarked upon.
-        assert_eq!(succeeds(&mut analyze(&["verify", "--man=no", unit])), "", "{unit}");
+        assert_eq!(succeeds(&mut analyze(&["verify", "--man=no", &format!("./{unit}")])), "", "{unit}");
     }
-    for unit in ["./guichet@bank.service", "./guichet.service", "./guichet-postgresql.service"] {
-        succeeds(&mut analyze(&["security", "--offline=true", "--threshold=12", unit]));
+    for unit in SERVICE_UNITS {
+        succeeds(&mut analyze(&["security", "--offline=true", "--threshold=12", &format!("./{unit}")]));
     }
     // The check notices what it is there for.
     let weak = std::fs::read_to_string(folder.path().join("guichet.service")).unwrap();
     let weak = weak.replace("NoNewPrivileges=yes", "NoNewPrivilege=yes");
     std::fs::write(folder.path().join("guichet.service"), weak).unwrap();
     assert!(succeeds(&mut analyze(&["verify", "--man=no", "./guichet.service"])).contains("NoNewPrivilege"));
+}
+
+/// With certificates that are there, on one node and as a cluster.
+#[test]
+fn the_broker_takes_its_configuration() {
+    let home = tempfile::tempdir().unwrap();
+    let (clock, chance) = (Clock::system(), Chance::system());
+    let (authority, _) = Authority::open_or_create(&home.path().join("authority"), "Test", &clock, &chance).unwrap();
+    let (tls, server) = (home.path().join("tls"), Request::service("nats", ["nats.internal"]));
+    Identity::open_or_issue(&tls, "nats", &authority, &server, &clock, &chance).unwrap();
+    std::fs::write(tls.join("ca.pem"), authority.certificate_pem()).unwrap();
+    for name in ["nats-server.conf", "rights.conf", "cluster.conf"] {
+        std::fs::copy(deployed(&format!("nats/{name}")), home.path().join(name)).unwrap();
+    }
+    let takes = || {
+        let mut server = Command::new("/usr/sbin/nats-server");
+        server.args(["-t", "-c", "nats-server.conf"]).current_dir(home.path()).output().unwrap()
+    };
+    assert!(takes().status.success(), "{}", both(&takes()));
+    let one = read("nats/nats-server.conf");
+    let cluster = one.replace("# include \"cluster.conf\"", "include \"cluster.conf\"");
+    assert_ne!(one, cluster);
+    std::fs::write(home.path().join("nats-server.conf"), &cluster).unwrap();
+    assert!(takes().status.success(), "{}", both(&takes()));
+    std::fs::write(home.path().join("nats-server.conf"), one.replace("verify_and_map", "verify_or_map")).unwrap();
+    assert!(!takes().status.success(), "the check notices what it is there for");
 }
 
 #[test]
@@ -124,7 +160,7 @@ fn every_service_has_a_user_of_its_own() {
     std::fs::copy(deployed("systemd/guichet.sysusers"), home.join("guichet.conf")).unwrap();
     succeeds(Command::new("systemd-sysusers").arg(format!("--root={}", root.path().display())));
     let passwd = std::fs::read_to_string(root.path().join("etc/passwd")).unwrap();
-    for user in SERVICES.into_iter().chain(["whole"]) {
+    for user in SERVICES.into_iter().chain(["whole", "nats"]) {
         let line = passwd.lines().find(|line| line.starts_with(&format!("guichet-{user}:"))).unwrap();
         assert!(line.contains(&format!(":/var/lib/guichet/{user}:")) && line.ends_with("nologin"), "{line}");
     }

@@ -7,6 +7,7 @@
 mod apart;
 mod attacks;
 mod bad_input;
+mod broker;
 mod client;
 mod deploy;
 mod doctor;

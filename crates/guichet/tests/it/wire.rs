@@ -17,7 +17,7 @@ use std::time::Duration;
 use contracts::{authority, bank, identity, journal, monitor, peers};
 use serde_json::json;
 
-use self::capture::{Capture, Eavesdropper};
+use self::capture::{Capture, Eavesdropper, Opening};
 use crate::client::Ask;
 use crate::namespace;
 use crate::people::{approve, fund, hire, join, open_account, sign_in, text};
@@ -28,6 +28,9 @@ const SERVICES: [&str; 6] =
 /// Those with a database.
 const STORING: [&str; 3] = [identity::SERVICE, bank::SERVICE, journal::SERVICE];
 const POSTGRES: &str = "postgres";
+/// Those who tell events or take them, and the broker between them.
+const TELLING: [&str; 4] = [identity::SERVICE, bank::SERVICE, authority::SERVICE, journal::SERVICE];
+const NATS: &str = "nats";
 /// The number of X25519MLKEM768.
 const HYBRID: u16 = 0x11ec;
 /// A transfer's reference that stands nowhere by chance.
@@ -50,16 +53,16 @@ async fn nothing_of_a_transfer_can_be_read_on_any_link() {
     let words = transfer(&running).await;
     let (heard, callers) = (wire.stop(), callers.stop());
     let ports = ports(&folder);
-    let databases = [ports[POSTGRES]];
-    assert_eq!(heard.complaints(&databases, &words), Vec::<String>::new());
+    let opening = |port: u16| opening(&ports, port);
+    assert_eq!(heard.complaints(opening, &words), Vec::<String>::new());
 
     let links = links_of(&heard, &callers, &ports);
     let missing: Vec<_> = expected().into_iter().filter(|link| !links.contains_key(link)).collect();
     assert!(missing.is_empty(), "{missing:?} carried nothing; these did: {:?}", links.keys());
-    for ((caller, called), groups) in links.iter().filter(|((_, called), _)| called != POSTGRES) {
+    for ((caller, called), groups) in links.iter().filter(|((_, called), _)| called != POSTGRES && called != NATS) {
         assert!(groups.iter().all(|group| *group == Some(HYBRID)), "{caller} → {called} agreed on {groups:x?}");
     }
-    the_same_check_finds_what_is_planted(home.path(), &databases, &words);
+    the_same_check_finds_what_is_planted(home.path(), &ports, &words);
     assert!(running.terminate().success());
 }
 
@@ -108,20 +111,22 @@ async fn transfer(running: &Running) -> Vec<String> {
 }
 
 /// What services say to each other in the clear is found, whoever says it and however it begins.
-fn the_same_check_finds_what_is_planted(folder: &Path, databases: &[u16], words: &[String]) {
+fn the_same_check_finds_what_is_planted(folder: &Path, ports: &BTreeMap<&str, u16>, words: &[String]) {
     let wire = Eavesdropper::listen(folder);
     // The head of a hello, as TLS has it, and then something else.
     let disguised = [&[22, 3, 1, 0, 2, 1, 0], b"SELECT 1".as_slice()].concat();
     // What PostgreSQL is asked by a client who does not mind who listens.
     let open = b"\0\0\0\x1a\0\x03\0\0user\0bank\0database\0guichet_bank\0\0";
     let planted = [plant(None, b"GET /api/accounts HTTP/1.1\r\n\r\n"), plant(None, &disguised)];
-    plant(Some(databases[0]), open);
-    let found = wire.stop().complaints(databases, words);
+    plant(Some(ports[POSTGRES]), open);
+    let event = b"PUB told.bank.log.members.info 9\r\nSavings 1\r\n";
+    plant(Some(ports[NATS]), event);
+    let found = wire.stop().complaints(|port| opening(ports, port), words);
     let about = |port: u16| found.iter().filter(|what| what.contains(&format!("→ {port}: "))).count();
     // No record of TLS, and words.
     assert!(planted.iter().all(|port| about(*port) >= 2), "{found:?}");
     assert!(found.iter().any(|what| what.contains("was not asked for TLS first")), "{found:?}");
-    assert!(about(databases[0]) >= 2, "{found:?}");
+    assert!(about(ports[POSTGRES]) >= 2 && about(ports[NATS]) >= 2, "{found:?}");
 }
 
 /// A client who says `words` to a server that listens and goes, or to the one at `port`.
@@ -140,6 +145,7 @@ fn plant(port: Option<u16>, words: &[u8]) -> u16 {
 fn expected() -> BTreeSet<(String, String)> {
     let own = |caller: &str, called: &str| (caller.to_owned(), called.to_owned());
     let mut links: BTreeSet<_> = STORING.iter().map(|service| own(service, POSTGRES)).collect();
+    links.extend(TELLING.iter().map(|service| own(service, NATS)));
     for caller in SERVICES {
         let called = peers::called_by(caller).into_iter().chain([authority::SERVICE]);
         links.extend(called.filter(|called| *called != caller).map(|called| own(caller, called)));
@@ -158,12 +164,21 @@ fn links_of(
         let called = ports.iter().find(|(_, port)| **port == stream.server).map(|(name, _)| *name);
         let caller = callers.get(&(stream.client, stream.server));
         if let (Some(called), Some(caller)) = (called, caller)
-            && stream.carries(called == POSTGRES)
+            && stream.carries(opening(ports, stream.server))
         {
             links.entry((caller.clone(), called.to_owned())).or_default().push(stream.group());
         }
     }
     links
+}
+
+/// How one begins to speak with whoever listens there.
+fn opening(ports: &BTreeMap<&str, u16>, port: u16) -> Opening {
+    match port {
+        port if port == ports[POSTGRES] => Opening::Postgres,
+        port if port == ports[NATS] => Opening::Nats,
+        _ => Opening::Tls,
+    }
 }
 
 /// Where everything listens.
@@ -177,6 +192,9 @@ pub(crate) fn ports(folder: &Path) -> BTreeMap<&'static str, u16> {
         })
         .collect();
     let server = std::fs::read_to_string(folder.join("postgres/data/postmaster.pid")).unwrap();
+    let settings = std::fs::read_to_string(folder.join("bank/node.toml")).unwrap();
+    let broker = settings.split("tls://localhost:").nth(1).unwrap();
+    ports.insert(NATS, broker.split('"').next().unwrap().parse().unwrap());
     ports.insert(POSTGRES, server.lines().nth(3).unwrap().parse().unwrap());
     ports
 }

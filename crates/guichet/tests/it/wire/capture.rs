@@ -80,6 +80,17 @@ pub(super) struct Capture {
     others: Vec<String>,
 }
 
+/// What is said before TLS.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Nothing.
+    Tls,
+    /// PostgreSQL is asked for it.
+    Postgres,
+    /// nats-server tells its version and limits.
+    Nats,
+}
+
 /// One connection.
 #[derive(Default)]
 pub(super) struct Stream {
@@ -117,12 +128,12 @@ impl Capture {
     }
 
     /// Everything that somebody on the wire can read and should not: anything outside of a record of TLS 1.3, anything
-    /// that is no TCP at all, and `words`. Servers at `databases` are PostgreSQL.
-    pub(super) fn complaints(&self, databases: &[u16], words: &[String]) -> Vec<String> {
+    /// that is no TCP at all, and `words`. `opening` says how one speaks with the server at a port before TLS.
+    pub(super) fn complaints(&self, opening: impl Fn(u16) -> Opening, words: &[String]) -> Vec<String> {
         let other = self.others.iter().map(|other| format!("no TCP: {other}"));
         let streams = self.streams.iter().filter(|stream| !stream.said.concat().is_empty());
         let each = streams.flat_map(|stream| {
-            let hidden = stream.records(databases.contains(&stream.server)).err();
+            let hidden = stream.records(opening(stream.server)).err();
             let readable = words.iter().filter(|word| stream.reads(word)).map(|word| format!("`{word}` can be read"));
             let name = format!("{} → {}", stream.client, stream.server);
             hidden.into_iter().chain(readable).map(move |what| format!("{name}: {what}")).collect::<Vec<_>>()
@@ -151,14 +162,25 @@ impl Stream {
     }
 
     /// The kinds of the records of both sides, if there is nothing else.
-    fn records(&self, database: bool) -> Result<[Vec<u8>; 2], String> {
+    fn records(&self, opening: Opening) -> Result<[Vec<u8>; 2], String> {
         if !self.begun || self.gap {
             return Err("not all of it was captured".into());
         }
         let [mut client, mut server] = [self.said[0].as_slice(), self.said[1].as_slice()];
-        if database {
-            client = client.strip_prefix(SSL_REQUEST).ok_or("the database was not asked for TLS first")?;
-            server = server.strip_prefix(SSL_YES).ok_or("the database did not agree to TLS")?;
+        match opening {
+            Opening::Tls => {}
+            Opening::Postgres => {
+                client = client.strip_prefix(SSL_REQUEST).ok_or("the database was not asked for TLS first")?;
+                server = server.strip_prefix(SSL_YES).ok_or("the database did not agree to TLS")?;
+            }
+            Opening::Nats => {
+                let end = server.windows(2).position(|bytes| bytes == b"\r\n").map_or(server.len(), |end| end + 2);
+                let (line, rest) = server.split_at(end);
+                if !line.is_empty() && !line.starts_with(b"INFO {") {
+                    return Err("the broker does not begin with its one line in clear".into());
+                }
+                server = rest;
+            }
         }
         let kinds = [kinds(client)?, kinds(server)?];
         for kinds in &kinds {
@@ -172,8 +194,8 @@ impl Stream {
     }
 
     /// Whether both sides sent data over TLS, and went on after the handshake.
-    pub(super) fn carries(&self, database: bool) -> bool {
-        self.turns >= 6 && self.records(database).is_ok_and(|both| both.iter().all(|kinds| kinds.contains(&DATA)))
+    pub(super) fn carries(&self, opening: Opening) -> bool {
+        self.turns >= 6 && self.records(opening).is_ok_and(|both| both.iter().all(|kinds| kinds.contains(&DATA)))
     }
 
     /// The number of the group that the server's first hello chooses for the keys.

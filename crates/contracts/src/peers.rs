@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::{EventId, Timestamp};
 
+use crate::notices::Happening;
 use crate::{authority, bank, identity, journal, monitor};
 
 /// The name of the pages' process, which holds no service of its own.
@@ -21,6 +22,8 @@ pub enum What {
     Trust,
     /// Taking events.
     Events,
+    /// Taking note of what people are to be told.
+    Notices,
     /// Whether the journal's log goes on, and saying so.
     Witness,
     /// How it does.
@@ -41,6 +44,7 @@ impl What {
         match path {
             TRUST => Self::Trust,
             EVENTS | EVENTS_KEY => Self::Events,
+            NOTICES => Self::Notices,
             EXTENSION | COSIGNATURES => Self::Witness,
             JOIN => Self::Joining,
             CERTIFICATES | LISTS => Self::Certificates,
@@ -71,6 +75,8 @@ pub const ALLOWED: &[(&str, &str, What)] = &[
     // Whether somebody who is to be removed still has accounts.
     (identity::SERVICE, bank::SERVICE, What::Offers),
     (bank::SERVICE, identity::SERVICE, What::Trust),
+    // Of its events, what people are to be told.
+    (bank::SERVICE, identity::SERVICE, What::Notices),
     (journal::SERVICE, identity::SERVICE, What::Trust),
     (monitor::SERVICE, identity::SERVICE, What::Trust),
     (identity::SERVICE, journal::SERVICE, What::Events),
@@ -132,6 +138,12 @@ impl Group for Telling {
     const NAME: &'static str = "telling service";
 }
 
+/// The services that know of something that people are to be told, by their certificate.
+pub struct Notifying;
+impl Group for Notifying {
+    const NAME: &'static str = "notifying service";
+}
+
 /// Those who watch that the journal's log goes on, by their certificate.
 pub struct Witnessing;
 impl Group for Witnessing {
@@ -161,6 +173,7 @@ pub fn groups(peer: &str, service: &str) -> Vec<&'static str> {
     let member = [
         (What::Trust, Verifying::NAME),
         (What::Events, Telling::NAME),
+        (What::Notices, Notifying::NAME),
         (What::Witness, Witnessing::NAME),
         (What::Links, Watching::NAME),
         (What::Reports, Reporting::NAME),
@@ -173,6 +186,7 @@ const LIVE: &str = "/health/live";
 const READY: &str = "/health/ready";
 const TRUST: &str = "/inner/trust";
 const EVENTS: &str = "/inner/events";
+const NOTICES: &str = "/inner/notices";
 const EVENTS_KEY: &str = "/inner/events/key";
 const EXTENSION: &str = "/inner/log/extension";
 const COSIGNATURES: &str = "/inner/log/cosignatures";
@@ -257,6 +271,25 @@ impl Operation for GetEventsKey {
     type Reply = EventsKey;
 }
 
+/// Hands identity what people are to be told; the answer says that it is kept.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct TakeHappenings {
+    /// In the order in which they happened.
+    #[schemars(length(min = 1, max = 200))]
+    pub happenings: Vec<Happening>,
+}
+impl Operation for TakeHappenings {
+    const ROUTE: Route = Route::post(identity::SERVICE, NOTICES).accepts(&[Scheme::Certificate]).body_limit(256 * 1024);
+    type Policy = In<Notifying>;
+    type Reply = aaa::Done;
+
+    fn check(&self, faults: &mut aaa::Faults) {
+        if self.happenings.len() > 200 {
+            faults.add("happenings", "are more than 200: send the rest in another call");
+        }
+    }
+}
+
 /// The journal's newest head, and the proof that its log goes on from what the witness remembers.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Extension {
@@ -316,6 +349,9 @@ mod tests {
             ("monitor", "bank", "/api/accounts"),
             ("journal", "bank", "/api/accounts"),
             ("bank", "identity", "/api/auth/users"),
+            ("web", "identity", NOTICES),
+            ("journal", "identity", NOTICES),
+            ("bank", "journal", NOTICES),
             ("bank", "web", "/"),
             ("bank", "web", LIVE),
             ("monitor", "web", LIVE),

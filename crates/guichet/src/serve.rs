@@ -25,7 +25,7 @@ use crate::links::{self, Invitation, Keeping, Links};
 use crate::node::Node;
 use crate::report::Reporter;
 use crate::rooms::{self, Ground, rounds};
-use crate::telling::Telling;
+use crate::telling::{Telling, tell_identity};
 use crate::{Failure, data_dir, notify, origin};
 
 /// How often identity is asked which keys sign and what was revoked.
@@ -238,6 +238,7 @@ impl Opening {
     async fn bank(&self, ground: &Ground, reporter: &Reporter, telling: Telling) -> Result<(Router, Close), Failure> {
         let database = self.node.database()?;
         telling.join(&ground.bus);
+        tell_identity(&ground.bus, &ground.directory);
         let room = self.patiently(async || rooms::bank(ground, &database, self.node.bank.clone()).await).await?;
         room.keep_clean(&self.shutdown);
         self.follow_identity(ground).await;

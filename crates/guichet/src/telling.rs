@@ -9,7 +9,7 @@ use aaa::Directory;
 use bus::nats::{Connection, Sender};
 use bus::{Bus, Envelope, Failure, SealingKey};
 use chassis::Shutdown;
-use contracts::peers::{GetEventsKey, TakeEvents, Told};
+use contracts::peers::{GetEventsKey, TakeEvents, TakeHappenings, Told};
 use identity::Notices;
 use pki::files::{self, Readers};
 use vocabulary::{Chance, EventId};
@@ -36,6 +36,21 @@ pub(crate) fn note_notices(bus: &Bus, notices: &Notices) {
         let notices = notices.clone();
         let happenings = envelopes.iter().filter_map(|envelope| Notices::read(&envelope.payload)).collect();
         async move { Ok(notices.take(happenings).await?) }
+    });
+}
+
+/// Of everything on `bus`, what people are to be told goes to the identity that `directory` reaches.
+pub(crate) fn tell_identity(bus: &Bus, directory: &Directory) {
+    let directory = directory.clone();
+    bus.subscribe_in_batches("log.>", "notices", move |envelopes| {
+        let caller = directory.caller();
+        let happenings: Vec<_> = envelopes.iter().filter_map(|envelope| Notices::read(&envelope.payload)).collect();
+        async move {
+            if !happenings.is_empty() {
+                caller.call(TakeHappenings { happenings }).await?;
+            }
+            Ok(())
+        }
     });
 }
 

@@ -19,7 +19,7 @@ use vocabulary::{Chance, Clock, SessionId, Timestamp, UserId};
 
 use crate::error::Error;
 use crate::events::Events;
-use crate::mails::{Mailing, Rest};
+use crate::mails::{self, Mailing, Rest};
 use crate::passkeys::Ceremonies;
 use crate::person::{self, Person};
 use crate::session::REMEMBERED;
@@ -135,7 +135,7 @@ impl Identity {
 
     /// What other services alone may ask, each known by its certificate.
     pub fn inner(self, gate: Gate) -> Result<Module, Misconfigured> {
-        Api::new(self, gate).serve(get_trusted).finish()
+        Api::new(self, gate).serve(get_trusted).serve(mails::choices::take_happenings).finish()
     }
 
     /// The public keys of all instances: for verifiers. This instance's own come first, the one that signs before all.
@@ -295,6 +295,7 @@ pub fn operations() -> Vec<Entry> {
 }
 
 fn mount(api: Api<Identity>) -> Api<Identity> {
+    use crate::mails::choices;
     use crate::{factor_reset, factors, management, passkeys, profile, proof, registration, sign_in, tokens};
     api.serve(registration::register)
         .serve(registration::create_agent)
@@ -315,6 +316,8 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(profile::get_profile)
         .serve(profile::edit_profile)
         .serve(profile::change_password)
+        .serve(choices::get_mail_choices)
+        .serve(choices::choose_mails)
         .serve(proof::prove_again)
         .serve(factors::get_second_factor)
         .serve(factors::begin_totp)

@@ -5,6 +5,7 @@
 //! where that is its point; what is about security is always told. A mail leaves twice only when this process dies
 //! between the relay's acceptance and our commit, and then under the same Message-ID. Must not know of money.
 
+pub(crate) mod choices;
 mod letter;
 mod mailer;
 mod networks;

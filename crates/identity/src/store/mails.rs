@@ -27,6 +27,7 @@ const FORGET_NOTICES: Query<Affected> = Query::find(MAILS, "forget_notices");
 const FORGET_NETWORKS: Query<Affected> = Query::find(MAILS, "forget_networks");
 const NETWORK_SEEN: Query<Scalar<Timestamp>> = Query::find(MAILS, "network_seen");
 const SEE_NETWORK: Query<Affected> = Query::find(MAILS, "see_network");
+const CHOOSE_MAILS: Query<Affected> = Query::find(MAILS, "choose_mails");
 const GET_CHOICES: Query<Optional> = Query::find(MAILS, "mail_choices");
 
 /// How long mails that left, or were given up, are kept: long enough to look into a complaint.
@@ -127,6 +128,11 @@ pub(crate) async fn mail_choices(tx: &mut Transaction, person: UserId) -> Result
         requests: row.get("requests")?,
         transfers: row.get("transfers")?,
     }))
+}
+
+pub(crate) async fn choose_mails(tx: &mut Transaction, person: UserId, choices: MailChoices) -> Result<(), StoreError> {
+    let MailChoices { sign_ins, requests, transfers } = choices;
+    tx.run(&CHOOSE_MAILS, params![person, sign_ins_name(sign_ins), requests, transfers]).await.map(drop)
 }
 
 /// Forgets what is old.

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::net::TcpListener;
 
-use contracts::identity::{ActivateUser, ChangePassword, OpenBrowserSession, RejectUser};
+use contracts::identity::{
+    ActivateUser, ChangePassword, ChooseMails, GetMailChoices, MailChoices, OpenBrowserSession, RejectUser, SignInMails,
+};
 use identity::{Encryption, Mailing};
 
 use crate::relay::{Keys, Mail, Relay, mailing, settings};
@@ -250,6 +252,24 @@ async fn a_sign_in_with_a_new_device_or_from_a_new_network_is_told_and_an_ordina
         assert_eq!(told(&mut relay).await.0, 1, "another network");
         sign_in(None, "192.0.2.1").await;
         assert_eq!(told(&mut relay).await.0, 1, "another device");
+
+        let camille = world.as_holder(&world.sign_in("camille").await);
+        assert_eq!(camille.call(GetMailChoices {}).await.unwrap(), MailChoices::default());
+        let choose = |sign_ins| ChooseMails { sign_ins, requests: true, transfers: false };
+        let chosen = camille.call(choose(SignInMails::Never)).await.unwrap();
+        assert_eq!(
+            (chosen, camille.call(GetMailChoices {}).await.unwrap()),
+            (MailChoices { sign_ins: SignInMails::Never, transfers: false, ..MailChoices::default() }, chosen)
+        );
+        sign_in(None, "203.0.113.9").await;
+        assert_eq!(told(&mut relay).await.0, 0, "she does not want to know");
+        camille.call(choose(SignInMails::Every)).await.unwrap();
+        world.sign_in("camille").await;
+        assert_eq!(
+            told(&mut relay).await,
+            (1, "Crédit du Port: sign-in to your account".into()),
+            "she wants every one"
+        );
         let dump = format!("{:?}", world.store.dump().await.unwrap());
         assert!(!dump.contains("198.51.100.7"), "where people are is not kept");
     }

@@ -237,5 +237,5 @@ async fn every_query_is_valid_on_every_database() {
 #[test]
 fn every_declared_operation_is_served() {
     let served: Vec<&str> = identity::operations().iter().map(|entry| entry.operation).collect();
-    assert_eq!(served.len(), 45, "{served:?}");
+    assert_eq!(served.len(), 47, "{served:?}");
 }

@@ -66,6 +66,7 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/requests/{id}/reject", act(Agents, inbox::reject))
         .route("/notifications", show(Signed, journal::notices))
         .route("/profile", show(Signed, profile::profile).merge(act(Signed, profile::do_profile)))
+        .route("/profile/mails", act(Signed, profile::choose_mails))
         .route("/profile/password", show(Signed, profile::password).merge(act(Signed, profile::do_password)))
         .route("/profile/security", show(Signed, security::security))
         .route("/profile/totp", show(Signed, security::totp).merge(act(Signed, security::confirm_totp)))

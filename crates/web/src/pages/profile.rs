@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use askama::Template;
-use contracts::identity::{ChangePassword, EditProfile, GetProfile, GetSecondFactor, User};
+use contracts::identity::{
+    ChangePassword, ChooseMails, EditProfile, GetMailChoices, GetProfile, GetSecondFactor, MailChoices, SignInMails,
+    User,
+};
 use vocabulary::Timestamp;
 
 use super::entry::{error_title, read_new_password, read_password};
@@ -24,6 +27,17 @@ pub(crate) struct ProfilePage {
     pub(crate) previous: Option<Timestamp>,
     /// Whether a second factor is asked for.
     pub(crate) second_factor: bool,
+    pub(crate) mails: MailChoices,
+}
+
+impl ProfilePage {
+    fn chose(&self, word: &str) -> bool {
+        match self.mails.sign_ins {
+            SignInMails::Every => word == "every",
+            SignInMails::New => word == "new",
+            SignInMails::Never => word == "never",
+        }
+    }
 }
 
 #[derive(Template)]
@@ -42,7 +56,8 @@ pub(crate) async fn profile(visit: Arc<Visit>) -> Outcome {
 
 async fn show_profile(visit: &Visit, mut e: Entries) -> Outcome {
     let t = visit.t;
-    let (u, second) = tokio::try_join!(visit.call(GetProfile {}), visit.call(GetSecondFactor {}))?;
+    let (u, second, mails) =
+        tokio::try_join!(visit.call(GetProfile {}), visit.call(GetSecondFactor {}), visit.call(GetMailChoices {}))?;
     e.suggest("first_name", &u.first_name);
     e.suggest("last_name", &u.last_name);
     e.suggest("email", &u.email);
@@ -50,7 +65,7 @@ async fn show_profile(visit: &Visit, mut e: Entries) -> Outcome {
     let title = if e.failed() { error_title(visit, t.my_profile()) } else { t.my_profile().to_owned() };
     let previous = visit.me()?.previous_login_at;
     let f = visit.frame(Place::Profile, title).await;
-    page_as(e.status(), &ProfilePage { f, t, e, u, previous, second_factor: asks_second(&second) })
+    page_as(e.status(), &ProfilePage { f, t, e, u, previous, second_factor: asks_second(&second), mails })
 }
 
 pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {
@@ -72,6 +87,19 @@ pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {
         }
     }
     show_profile(&visit, e).await
+}
+
+/// Of the mails that one may do without, those that one wants.
+pub(crate) async fn choose_mails(visit: Arc<Visit>) -> Outcome {
+    let form = &visit.form;
+    let sign_ins = match form.get("sign_ins") {
+        "every" => SignInMails::Every,
+        "never" => SignInMails::Never,
+        _ => SignInMails::New,
+    };
+    let (requests, transfers) = (form.get("requests") == "yes", form.get("transfers") == "yes");
+    visit.call(ChooseMails { sign_ins, requests, transfers }).await?;
+    Ok(see_other("/profile?done=saved"))
 }
 
 pub(crate) async fn password(visit: Arc<Visit>) -> Outcome {

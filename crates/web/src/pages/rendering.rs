@@ -9,7 +9,7 @@ use super::samples::{
 use askama::Template;
 use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
 use contracts::identity::{
-    FactorReset, Language, Passkey, PersonalToken, ResetState, SecondFactor, Session, UserState,
+    FactorReset, Language, MailChoices, Passkey, PersonalToken, ResetState, SecondFactor, Session, UserState,
 };
 use contracts::journal::{LoggedEntry, Per};
 use contracts::monitor::{Health, ServiceStatus, Status, Truth};
@@ -64,7 +64,16 @@ fn people_pages(t: T, pages: &mut Pages) {
     let e = faulty(b"first_name=Claire&last_name=Fontaine&email=claire@exemple.fr&language=fr", &[]);
     add(
         "profile",
-        ProfilePage { f: member(Place::Profile, t.my_profile()), t, e, u, previous, second_factor: true }.render(),
+        ProfilePage {
+            f: member(Place::Profile, t.my_profile()),
+            t,
+            e,
+            u,
+            previous,
+            second_factor: true,
+            mails: MailChoices::default(),
+        }
+        .render(),
     );
     let f = member(Place::Profile, t.change_password());
     add(

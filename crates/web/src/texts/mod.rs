@@ -7,6 +7,7 @@ mod actions;
 mod chrome;
 mod journal;
 mod links;
+mod mails;
 mod money;
 mod people;
 mod security;
@@ -90,6 +91,7 @@ mod tests {
             include_str!("chrome.rs"),
             include_str!("journal.rs"),
             include_str!("links.rs"),
+            include_str!("mails.rs"),
             include_str!("money.rs"),
             include_str!("people.rs"),
             include_str!("security.rs"),

@@ -154,3 +154,15 @@ async fn an_app_is_set_up_with_a_secret_that_no_form_carries() {
     assert!(codes.body.contains("aaaa-bbbb") && codes.cookie("__Host-setup").unwrap().contains("Max-Age=0"));
     assert_eq!(bank.get_signed("/profile/totp").await.location(), "/profile/security", "it is not shown again");
 }
+
+#[tokio::test]
+async fn of_the_mails_one_may_do_without_those_are_kept_that_are_ticked() {
+    let bank = Bank::new();
+    let saved = bank.post_signed("/profile/mails", "sign_ins=never&transfers=yes").await;
+    assert_eq!(saved.location(), "/profile?done=saved");
+    let asked = bank.asked("PUT /api/auth/mails");
+    assert_eq!(asked.len(), 1);
+    for said in ["\"sign_ins\":\"never\"", "\"requests\":false", "\"transfers\":true"] {
+        assert!(asked[0].contains(said), "{asked:?}");
+    }
+}

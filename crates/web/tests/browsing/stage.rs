@@ -10,8 +10,8 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use contracts::bank::{GetBank, ListAccounts, ListRequests, RequestTransfer};
 use contracts::identity::{
-    AskFactorReset, BeginTotp, ConfirmTotp, EditProfile, GetSecondFactor, MakeRecoveryCodes, OpenBrowserSession,
-    ProveAgain, ResumeBrowserSession, SignOut,
+    AskFactorReset, BeginTotp, ChooseMails, ConfirmTotp, EditProfile, GetSecondFactor, MakeRecoveryCodes,
+    OpenBrowserSession, ProveAgain, ResumeBrowserSession, SignOut,
 };
 use contracts::journal::ListLogs;
 use contracts::{bank, identity, journal, monitor};
@@ -197,6 +197,9 @@ pub(crate) async fn play(script: &Mutex<Script>, request: Request) -> Response {
     }
     if route(EditProfile::ROUTE) {
         return Json(user(script.role)).into_response();
+    }
+    if route(ChooseMails::ROUTE) {
+        return Json(body).into_response();
     }
     if route(GetBank::ROUTE) {
         let bank = json!({"name": "Banque du Guichet", "bank": "17569", "branch": "00001", "bic": "GUICFRPP", "currencies": ["EUR"]});

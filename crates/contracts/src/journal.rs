@@ -47,6 +47,9 @@ pub struct LogEntry {
     pub source: String,
     /// The call that caused it.
     pub trace_id: Option<String>,
+    /// Whether what it said was erased, and who it was about: a person's wish, or older than contents are kept.
+    #[serde(default)]
+    pub erased: bool,
 }
 
 filtered! {

@@ -17,6 +17,7 @@ use tlog::{Document, Opened, Shown, Trust, VerifierKey};
 use vocabulary::{Clock, EventId};
 
 use crate::cli::Place;
+use crate::journal_erase::{self, Erase, Keep};
 use crate::settings::Settings;
 use crate::status::token;
 use crate::{Failure, say, say_json};
@@ -61,6 +62,25 @@ Examples:
 
 The journal's truth `no message had to be set aside` holds again once what was lost was looked at and removed.")]
     Quarantine(Quarantine),
+    /// Erase what the journal says of somebody; proofs and the log hold
+    #[command(after_help = "\
+Examples:
+  guichet journal erase basile --reason 'left the bank'          only tells how many entries it would be
+  guichet journal erase basile --reason 'left the bank' --yes
+
+It works on the journal's database, also while the bank runs, and is told to the journal. `verify` says how many entries are
+erased. What the person did to others stays unless --acted-on-others is said: it tells of those others. A file of the database
+may hold what was erased until its pages are written again, and copies of it hold it as long as they exist.")]
+    Erase(Erase),
+    /// Show or set after how many days contents are erased; never, unless somebody says so
+    #[command(after_help = "\
+Examples:
+  guichet journal keep                shows it
+  guichet journal keep --days 3650    erases, each day, what is older than ten years
+  guichet journal keep --for-ever
+
+It stands in the journal's database, so every instance goes by it. When and what kind of thing happened stays; proofs hold.")]
+    Keep(Keep),
     /// Make the next key for events on their way; a journal that runs takes it up by itself
     #[command(after_help = "\
 Examples:
@@ -139,6 +159,8 @@ pub(crate) async fn run(command: Journal) -> Result<(), Failure> {
         Journal::Verify(arguments) => verify(arguments).await,
         Journal::Proof(arguments) => proof(arguments).await,
         Journal::Check(arguments) => check(&arguments),
+        Journal::Erase(arguments) => journal_erase::erase(arguments).await,
+        Journal::Keep(arguments) => journal_erase::keep(arguments).await,
         Journal::Quarantine(arguments) => quarantine(&arguments).await,
         Journal::NewKey(arguments) => new_key(&arguments.data_dir),
     }
@@ -187,6 +209,8 @@ struct Verified {
     root: String,
     /// How many entries the newest head covers that the witness cosigned.
     cosigned: u64,
+    /// Of how many entries the contents are erased.
+    erased: u64,
 }
 
 async fn verify(arguments: Verify) -> Result<(), Failure> {
@@ -215,21 +239,27 @@ async fn verify(arguments: Verify) -> Result<(), Failure> {
             believed.witness
         )));
     };
-    let found = Verified { entries: walked.head.size, root: walked.head.root.to_string(), cosigned: newest };
+    let found = Verified {
+        entries: walked.head.size,
+        root: walked.head.root.to_string(),
+        cosigned: newest,
+        erased: walked.erased,
+    };
     if arguments.json {
         return say_json(&found);
     }
-    let Verified { entries, root, cosigned } = found;
+    let Verified { entries, root, cosigned, erased } = found;
     let begin = since.map_or(String::new(), |since| format!(", from {} on", since.checkpoint.head.size));
     let open = entries.saturating_sub(cosigned);
     say(&format!(
-        "{entries} entries{begin}, all as they were appended; the first {cosigned} are cosigned by the witness{}\nroot {root}\n",
-        if open == 0 { String::new() } else { format!(", {open} came since") }
+        "{entries} entries{begin}, all as they were appended; the first {cosigned} are cosigned by the witness{}{}\nroot {root}\n",
+        if open == 0 { String::new() } else { format!(", {open} came since") },
+        if erased == 0 { String::new() } else { format!("; what {erased} of them said was erased") }
     ))
 }
 
 /// The journal's database, as it is: not made, and not brought up to date.
-async fn opened(settings: &Settings) -> Result<Store, Failure> {
+pub(crate) async fn opened(settings: &Settings) -> Result<Store, Failure> {
     let database = settings.databases.of(contract::SERVICE)?;
     if store::inspect(&database, journal::MIGRATIONS, &Clock::system()).await?.tables != Tables::Current {
         return Err(Failure::Settings(

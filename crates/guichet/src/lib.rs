@@ -15,6 +15,7 @@ mod failure;
 mod health;
 mod house;
 mod import;
+mod journal_erase;
 mod journal_log;
 mod keys;
 mod links;

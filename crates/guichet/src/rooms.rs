@@ -397,7 +397,12 @@ impl Room<Journal> {
         let room = self.clone();
         rounds(CLEANING, shutdown, move || {
             let room = room.clone();
-            async move { room.forget_old_decisions().await }
+            async move {
+                room.forget_old_decisions().await;
+                if let Err(error) = room.service.erase_due().await {
+                    tracing::warn!(%error, "contents of the journal that are older than they are kept could not be erased");
+                }
+            }
         });
     }
 }

@@ -58,6 +58,17 @@ impl Kept {
 }
 
 impl Kept {
+    /// Whether nothing is left of what it said.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let LogEvent { actor, subject, message, details, trace_id, .. } = &self.event;
+        actor.is_none()
+            && subject.is_none()
+            && message.is_empty()
+            && details.is_empty()
+            && trace_id.is_none()
+            && self.raw.is_none()
+    }
+
     /// How much of it `reader` may see; nothing at all of what is not for them.
     pub(crate) fn seen_by(&self, reader: Reader) -> Option<View> {
         let Reader { id, staff } = reader;
@@ -75,7 +86,7 @@ impl Kept {
 impl Kept {
     /// What `reader` sees of it, as lists show it.
     pub(crate) fn shown_to(self, reader: Reader) -> Option<LogEntry> {
-        let view = self.seen_by(reader)?;
+        let (view, erased) = (self.seen_by(reader)?, self.says_nothing());
         let LogEvent { id, at, audience, level, action, actor, subject, message, details, trace_id } = self.event;
         let actor = actor.filter(|_| matches!(view, View::Whole)).map(|person| person.login);
         let (subject, subject_id) = subject.map(|person| (person.login, person.id)).unzip();
@@ -93,6 +104,7 @@ impl Kept {
             details,
             source,
             trace_id,
+            erased,
         })
     }
 }

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 mod entry;
+mod erasing;
 mod error;
 mod export;
 mod following;
@@ -23,8 +24,9 @@ mod words;
 
 use aaa::{Api, Entry, Gate, Misconfigured, Module};
 
+pub use crate::erasing::{Erased, Erasure};
 pub use crate::keys::{EventKeys, EventKeysError};
-pub use crate::proving::{AuditError, ForeignKey, audit, cosigned, log_key};
+pub use crate::proving::{AuditError, Audited, ForeignKey, audit, cosigned, log_key};
 pub use crate::quarantine::{SetAside, forget_set_aside, set_aside};
 pub use crate::receiving::Receiving;
 pub use crate::service::Journal;

@@ -5,8 +5,8 @@ use aaa::{Call, Done};
 use contracts::journal::{GetLog, GetLogHead, GetLogProof, LogHead, LogProof, LoggedEntry};
 use contracts::peers::{Extension, GetExtension, TakeCosignature};
 use tlog::{
-    Audited, Checkpoint, Document, Finding, Frontier, Hash, Head, KeyKind, NodeId, Note, NoteSignature, Opened, Plan,
-    Row, SigningKey, Trust, Walker,
+    Checkpoint, Document, Finding, Frontier, Hash, Head, KeyKind, NodeId, Note, NoteSignature, Opened, Plan, Row,
+    SigningKey, Trust, Walker,
 };
 use vocabulary::EventId;
 use zeroize::Zeroizing;
@@ -86,7 +86,7 @@ impl Journal {
     }
 
     /// Entries from before there was a search by words are found by them from now on.
-    async fn find_older_by_words(&self) -> Result<(), StoreError> {
+    pub(crate) async fn find_older_by_words(&self) -> Result<(), StoreError> {
         loop {
             let mut tx = self.store.begin().await?;
             table::hold(&mut tx).await?;
@@ -236,9 +236,23 @@ pub enum AuditError {
         /// What is wrong.
         why: String,
     },
+    /// An entry that says something although nothing holds it to that any more.
+    #[error("the contents of entry {0} were erased, and yet it has some: somebody wrote them")]
+    Written(u64),
     /// The database cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A log that holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Audited {
+    /// The whole log.
+    pub head: Head,
+    /// How many entries of it the last signed head covers.
+    pub sealed: u64,
+    /// Of how many entries that were walked over the contents are erased.
+    pub erased: u64,
 }
 
 /// Walks the whole log in an open database of the journal, or from the head `since` on, and holds it to every head that
@@ -259,6 +273,7 @@ pub async fn audit(
     heads.extend(since.cloned());
     let start =
         if from == 0 { Frontier::load(0, |_| None).map_err(broken)? } else { table::frontier(&mut tx, from).await? };
+    let mut erased = 0_u64;
     let mut walker = Walker::new(start, heads).map_err(AuditError::Finding)?;
     let end = table::size(&mut tx).await?.max(table::end(&mut tx).await?);
     while walker.next_index() < end {
@@ -268,6 +283,14 @@ pub async fn audit(
         let mut entries = entries.into_iter().peekable();
         for index in first..last {
             let entry = entries.next_if(|logged| logged.place == index);
+            if let Some(Logged { leaf, kept: Some(kept), .. }) = &entry
+                && leaf.secret.is_none()
+            {
+                erased = erased.saturating_add(1);
+                if !kept.says_nothing() {
+                    return Err(AuditError::Written(index));
+                }
+            }
             let entry = entry.and_then(|logged| Some((logged.kept?, logged.leaf)));
             let entry = entry.map(|(kept, leaf)| leaf.hash(&kept)).transpose();
             let entry = entry.map_err(|why| AuditError::Unreadable { index, why: why.to_string() })?;
@@ -278,7 +301,7 @@ pub async fn audit(
     let audited = walker.finish().map_err(AuditError::Finding)?;
     match table::not_logged(&mut tx, 1).await?.pop() {
         Some(kept) => Err(AuditError::Unlogged(kept.event.id)),
-        None => Ok(audited),
+        None => Ok(Audited { head: audited.head, sealed: audited.sealed, erased }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The journal's tables. With its rooms, the only SQL of the crate.
 
 pub(crate) mod counts;
+pub(crate) mod erasing;
 pub(crate) mod kinds;
 pub(crate) mod log;
 pub(crate) mod receiving;
@@ -38,12 +39,18 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0004_search.sql",
         "sql/migrations/postgres/0004_search.sql"
     ),
+    ::store::migration!(
+        5,
+        "erasing",
+        "sql/migrations/sqlite/0005_erasing.sql",
+        "sql/migrations/postgres/0005_erasing.sql"
+    ),
 ];
 
 const SQL: &str = include_str!("sql/entry.sql");
 const SOURCE_SQL: &str = include_str!("sql/source.sql");
 /// All query texts, for [`::store::check::prepare_all`].
-pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL, log::SQL, receiving::SQL, search::SQL, counts::SQL];
+pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL, log::SQL, receiving::SQL, search::SQL, counts::SQL, erasing::SQL];
 
 const ADD_ENTRIES: Query<Bulk> = Query::find(SQL, "add_entries");
 const KNOWN_AMONG: Query<Many> = Query::find(SQL, "known_among");
@@ -193,8 +200,22 @@ fn found(row: &Row) -> Result<Found, StoreError> {
     let (actor_id, actor) = actor.map(|person| (person.id, person.login)).unzip();
     let (subject_id, subject) = subject.map(|person| (person.id, person.login)).unzip();
     let source = row.get("source")?;
-    let entry =
-        LogEntry { id, at, audience, level, action, actor, subject, subject_id, message, details, source, trace_id };
+    let erased = row.get("erased")?;
+    let entry = LogEntry {
+        id,
+        at,
+        audience,
+        level,
+        action,
+        actor,
+        subject,
+        subject_id,
+        message,
+        details,
+        source,
+        trace_id,
+        erased,
+    };
     let number = row.get::<Option<u64>>("place")?.unwrap_or(u64::MAX);
     Ok(Found { entry, actor_id, number })
 }

@@ -151,6 +151,30 @@ async fn the_journal_is_followed_as_it_grows_and_a_stop_waits_for_nobody_who_fol
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_journal_says_of_somebody_is_erased_by_hand_and_the_log_holds() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("bank");
+    let bank = Up::on(&dir).start();
+    let first = bank.people("superuser").remove(0);
+    sign_in(&bank.client(), &first.login, &first.password).await;
+    cosigned(&dir).await;
+    assert!(bank.terminate().success());
+    let place = dir.to_str().unwrap();
+    let erase = ["journal", "erase", &first.login, "--reason", "a test", "--json", "--data-dir", place];
+    let would: Value = serde_json::from_str(&output(&erase)).unwrap();
+    let count = would["would_erase"].as_u64().unwrap();
+    assert!(count > 0 && verify(&dir).unwrap()["erased"] == 0);
+    let done: Value = serde_json::from_str(&output(&[&erase[..], &["--yes"]].concat())).unwrap();
+    assert_eq!((done["erased"].as_u64(), done["left"].as_u64()), (Some(count), Some(0)));
+    assert_eq!(verify(&dir).unwrap()["erased"], done["erased"]);
+    let out = guichet(&erase).output().unwrap();
+    assert!(!out.status.success() && String::from_utf8(out.stderr).unwrap().contains("knows nobody called"));
+    let keep = |more: &[&str]| output(&[&["journal", "keep", "--data-dir", place], more].concat());
+    assert!(keep(&[]).contains("for ever") && keep(&["--days", "30"]).contains("after 30 days"));
+    assert!(keep(&["--for-ever"]).contains("for ever"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_altered_entry_is_named() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("bank");

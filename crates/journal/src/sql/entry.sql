@@ -23,17 +23,17 @@ select id from entries where id = any($1);
 
 -- name: entries_among (sqlite)
 select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id,
-  place
+  place, erased
 from entries where id in rarray($1);
 -- name: entries_among (postgres)
 select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id,
-  place
+  place, erased
 from entries where id = any($1);
 
 -- name: entries_between
 -- As they came: those at the places of the log from $1 up to $2.
 select id, source, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details, trace_id,
-  place
+  place, erased
 from entries where place >= $1 and place < $2 order by place;
 
 -- name: count_unreadable$

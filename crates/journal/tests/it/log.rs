@@ -100,16 +100,16 @@ impl World {
         events
     }
 
-    fn trust(&self) -> Trust {
+    pub(super) fn trust(&self) -> Trust {
         Trust::new(self.journal.log_key().clone(), Vec::new(), 0).unwrap()
     }
 
-    async fn proof(&self, person: &Person, role: &str, id: EventId) -> Result<String, Problem> {
+    pub(super) async fn proof(&self, person: &Person, role: &str, id: EventId) -> Result<String, Problem> {
         let proof = self.caller_of(person, role).call(GetLogProof { id }).await?;
         Ok(proof.0.to_string())
     }
 
-    async fn audit(&self) -> Result<tlog::Audited, AuditError> {
+    pub(super) async fn audit(&self) -> Result<journal::Audited, AuditError> {
         audit(&self.store, &self.trust(), None, Vec::new()).await
     }
 

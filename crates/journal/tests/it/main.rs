@@ -6,6 +6,8 @@
 #[expect(dead_code, reason = "the tests of the bus do more with it")]
 #[path = "../../../bus/tests/it/broker.rs"]
 mod broker;
+mod erasing;
+mod growing;
 mod keeping;
 mod log;
 mod reading;

@@ -187,6 +187,7 @@ pub(super) fn entries_of_log() -> Vec<LogEntry> {
         details: details.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>(),
         source: "bank".to_owned(),
         trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
+        erased: false,
     };
     let money = [("amount", "1250.00"), ("currency", "EUR"), ("account", "Compte courant"), ("to", "FR76 •••• 0177")];
     vec![

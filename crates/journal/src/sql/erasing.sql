@@ -1,0 +1,57 @@
+-- name: erasable_of
+-- What concerns somebody ($1) or what they did on nobody else, or ($2) all that they did; only what a signed head covers ($3).
+select id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details,
+  trace_id, raw, place, kind
+from entries
+where (subject_id = $1 or actor_id = $1) and (subject_id = $1 or subject_id is null or $2) and not erased and place < $3
+limit $4;
+
+-- name: count_erasable_of$
+select count(*) from entries
+where (subject_id = $1 or actor_id = $1) and (subject_id = $1 or subject_id is null or $2) and not erased;
+
+-- name: erasable_before
+-- What happened before $1; only what a signed head covers ($2).
+select id, source, seq, at, audience, level, action, actor_id, actor_login, subject_id, subject_login, message, details,
+  trace_id, raw, place, kind
+from entries where not erased and at < $1 and place < $2
+order by at limit $3;
+
+-- name: people_of
+-- Who has or had this login.
+select distinct id from (
+  select subject_id as id from entries where subject_login = $1
+  union select actor_id as id from entries where actor_login = $1) as named
+where id is not null;
+
+-- name: erase_entries*! (sqlite)
+update entries set actor_id = null, actor_login = null, subject_id = null, subject_login = null, message = '', details = '{}',
+  trace_id = null, raw = null, erased = true
+where id = $1;
+-- name: erase_entries*! (postgres)
+update entries set actor_id = null, actor_login = null, subject_id = null, subject_login = null, message = '', details = '{}',
+  trace_id = null, raw = null, erased = true
+where id = any($1);
+
+-- name: erase_salts*! (sqlite)
+update leaves set salt = null where entry_id = $1;
+-- name: erase_salts*! (postgres)
+update leaves set salt = null where entry_id = any($1);
+
+-- name: erase_words*! (sqlite)
+-- Words that are named exactly as they were added are gone from the index, and not only marked.
+insert into entry_words (entry_words, rowid, words) values ('delete', $1, $2);
+-- name: erase_words*! (postgres)
+delete from entry_words using unnest($1::bigint[], $2::text[]) as old (place, words) where entry_words.place = old.place;
+
+-- name: uncount_actor!
+delete from actor_counts where actor_id = $1;
+
+-- name: uncount_actors_before!
+delete from actor_counts where day < $1;
+
+-- name: days$
+select days from retention;
+
+-- name: set_days!
+update retention set days = $1;

@@ -1,0 +1,91 @@
+//! Erasing what entries say: contents, salts and words go, and with them all that names anybody.
+
+use ::store::{Affected, Bulk, Many, Query, Row, Scalar, StoreError, Transaction, columns, params};
+use vocabulary::{EventId, Timestamp, UserId};
+
+use super::{event, written_words};
+
+pub(super) const SQL: &str = include_str!("../sql/erasing.sql");
+
+const ERASABLE_OF: Query<Many> = Query::find(SQL, "erasable_of");
+const COUNT_ERASABLE_OF: Query<Scalar<i64>> = Query::find(SQL, "count_erasable_of");
+const ERASABLE_BEFORE: Query<Many> = Query::find(SQL, "erasable_before");
+const PEOPLE_OF: Query<Many> = Query::find(SQL, "people_of");
+const ERASE_ENTRIES: Query<Bulk> = Query::find(SQL, "erase_entries");
+const ERASE_SALTS: Query<Bulk> = Query::find(SQL, "erase_salts");
+const ERASE_WORDS: Query<Bulk> = Query::find(SQL, "erase_words");
+const UNCOUNT_ACTOR: Query<Affected> = Query::find(SQL, "uncount_actor");
+const UNCOUNT_ACTORS_BEFORE: Query<Affected> = Query::find(SQL, "uncount_actors_before");
+const DAYS: Query<Scalar<Option<u32>>> = Query::find(SQL, "days");
+const SET_DAYS: Query<Affected> = Query::find(SQL, "set_days");
+
+/// What of somebody is erased.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whom {
+    pub(crate) id: UserId,
+    /// Also what they did to others.
+    pub(crate) acted: bool,
+}
+
+fn place(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Erases some of somebody's entries, of the first `sealed` of the log. Says how many.
+pub(crate) async fn erase_of(tx: &mut Transaction, whom: Whom, sealed: u64, most: u32) -> Result<u64, StoreError> {
+    let rows = tx.run(&ERASABLE_OF, params![whom.id, whom.acted, place(sealed), most]).await?;
+    erase(tx, &rows).await
+}
+
+/// Erases some of what happened before `before`.
+pub(crate) async fn erase_before(
+    tx: &mut Transaction,
+    before: Timestamp,
+    sealed: u64,
+    most: u32,
+) -> Result<u64, StoreError> {
+    let rows = tx.run(&ERASABLE_BEFORE, params![before, place(sealed), most]).await?;
+    erase(tx, &rows).await
+}
+
+async fn erase(tx: &mut Transaction, rows: &[Row]) -> Result<u64, StoreError> {
+    let (mut ids, mut places, mut words) = (Vec::<EventId>::new(), Vec::<i64>::new(), Vec::new());
+    for row in rows {
+        ids.push(row.get("id")?);
+        places.push(row.get("place")?);
+        words.push(written_words(&event(row)?));
+    }
+    tx.bulk(&ERASE_WORDS, columns![places, words]).await?;
+    tx.bulk(&ERASE_ENTRIES, columns![ids.clone()]).await?;
+    tx.bulk(&ERASE_SALTS, columns![ids]).await
+}
+
+/// How many entries of somebody are not erased yet.
+pub(crate) async fn count_of(tx: &mut Transaction, whom: Whom) -> Result<u64, StoreError> {
+    let count = tx.run(&COUNT_ERASABLE_OF, params![whom.id, whom.acted]).await?.unwrap_or(0);
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// Everybody who has or had this login.
+pub(crate) async fn people_of(tx: &mut Transaction, login: &str) -> Result<Vec<UserId>, StoreError> {
+    tx.run(&PEOPLE_OF, params![login]).await?.iter().map(|row| row.get("id")).collect()
+}
+
+/// Forgets how much somebody did on which day.
+pub(crate) async fn uncount(tx: &mut Transaction, id: UserId) -> Result<(), StoreError> {
+    tx.run(&UNCOUNT_ACTOR, params![id]).await.map(drop)
+}
+
+/// Forgets who did how much before this day.
+pub(crate) async fn uncount_before(tx: &mut Transaction, day: Timestamp) -> Result<(), StoreError> {
+    tx.run(&UNCOUNT_ACTORS_BEFORE, params![day]).await.map(drop)
+}
+
+/// After how many days contents are erased, if ever.
+pub(crate) async fn days(tx: &mut Transaction) -> Result<Option<u32>, StoreError> {
+    Ok(tx.run(&DAYS, params![]).await?.flatten())
+}
+
+pub(crate) async fn set_days(tx: &mut Transaction, days: Option<u32>) -> Result<(), StoreError> {
+    tx.run(&SET_DAYS, params![days]).await.map(drop)
+}

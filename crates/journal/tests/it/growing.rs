@@ -1,0 +1,144 @@
+//! With ten million entries a filter takes the time of a look into an index, and memory stays as it was. Too long for every
+//! day: `cargo xtask prove` runs it; `GUICHET_JOURNAL_ENTRIES` says how many entries.
+#![expect(clippy::disallowed_methods, reason = "what is measured is the machine's time, as a reader does")]
+
+use std::time::Instant;
+
+use contracts::journal::{Edge, LogFilter, SummarizeLogs};
+
+use super::*;
+
+const ENTRIES: u64 = 10_000_000;
+const FEW: u64 = 100_000;
+const AT_ONCE: u64 = 1_000;
+const PEOPLE: u64 = 20_000;
+/// Times that each filter is asked.
+const SAMPLES: usize = 60;
+/// A year of entries, however many.
+const YEAR: Duration = Duration::from_hours(365 * 24);
+/// How much slower the median may get; a page is read from a tree that is a level or two deeper, and less of it is in memory.
+const SLOWER: u32 = 8;
+const NOISE: Duration = Duration::from_millis(15);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_and_counts_do_not_grow_with_the_journal() {
+    if std::env::var_os("GUICHET_PROVE").is_none() {
+        eprintln!("ten million entries are left to `cargo xtask prove`");
+        return;
+    }
+    let entries = std::env::var("GUICHET_JOURNAL_ENTRIES").ok().map_or(ENTRIES, |text| text.parse().unwrap());
+    for world in worlds().await {
+        let begin = world.clock.now();
+        world.clock.set(begin.plus(YEAR).plus(Duration::from_hours(1)));
+        let few = grown(&world, begin, 0, FEW, entries).await;
+        let before = measured(&world, begin).await;
+        let memory = resident();
+        let many = grown(&world, begin, FEW, entries, entries).await;
+        let after = measured(&world, begin).await;
+        let kind = world.store.kind();
+        eprintln!(
+            "{kind}: {FEW} entries in {few:?}, {entries} in {many:?} more; memory {memory} then {} MiB",
+            resident()
+        );
+        for ((name, small), (_, large)) in before.iter().zip(&after) {
+            eprintln!("{kind} {name:32} p50 {:?} then {:?}, p99 {:?} then {:?}", small.0, large.0, small.1, large.1);
+        }
+        for ((name, small), (_, large)) in before.iter().zip(&after) {
+            assert!(large.0 <= small.0 * SLOWER + NOISE, "{kind} {name}: {:?} then {:?}", small.0, large.0);
+        }
+        assert!(resident() < memory + 512, "memory grew with the journal");
+    }
+}
+
+/// The entries from one number up to another; there will be `of`, spread over a year.
+async fn grown(world: &World, begin: Timestamp, from: u64, to: u64, of: u64) -> Duration {
+    let started = Instant::now();
+    let gap = YEAR.as_micros() / u128::from(of);
+    for first in (from..to).step_by(AT_ONCE.try_into().unwrap()) {
+        let told: Vec<Envelope> = (first..to.min(first + AT_ONCE))
+            .map(|number| {
+                let at = begin.plus(Duration::from_micros(u64::try_from(gap * u128::from(number)).unwrap()));
+                let who = person(u128::from(100 + number * 7_919 % PEOPLE), &format!("m{}", number * 7_919 % PEOPLE));
+                let (level, action) = match number % 100 {
+                    0 => (Level::Error, Action::RequestTampered),
+                    1..10 => (Level::Warning, Action::LoginFailed),
+                    10..50 => (Level::Info, Action::Login),
+                    _ => (Level::Info, Action::TransferApproved),
+                };
+                let event = LogEvent {
+                    id: EventId::new(&world.clock, &world.chance),
+                    at,
+                    audience: if number.is_multiple_of(3) { Audience::Agents } else { Audience::Members },
+                    level,
+                    action,
+                    actor: Some(if number.is_multiple_of(2) { agent() } else { who.clone() }),
+                    subject: Some(who),
+                    message: format!("Transfer of {}.{:02} EUR between accounts", number % 5_000, number % 100),
+                    details: [("reference".to_owned(), format!("ref{number}"))].into(),
+                    trace_id: Some(format!("trace{}", number / 4)),
+                };
+                envelope("bank", i64::try_from(number + 1).unwrap(), &event)
+            })
+            .collect();
+        world.journal.take(told).await.unwrap();
+    }
+    started.elapsed()
+}
+
+/// The median and the slowest hundredth of each filter.
+async fn measured(world: &World, begin: Timestamp) -> Vec<(&'static str, (Duration, Duration))> {
+    let none = LogFilter::default;
+    let user = |login: &str| LogFilter { user: Some(login.into()), ..none() };
+    let text = |words: &str| LogFilter { text: Some(words.parse().unwrap()), ..none() };
+    let month: Option<Edge> = Some(begin.plus(YEAR / 12).into());
+    let lists = [
+        ("everything", none()),
+        ("a level", LogFilter { level: vec![Level::Error], ..none() }),
+        ("levels from warning on", LogFilter { least: Some(Level::Warning), ..none() }),
+        ("a frequent action of a month", LogFilter { action: vec![Action::Login], to: month, ..none() }),
+        ("what no entry is", LogFilter { action: vec![Action::Login], level: vec![Level::Error], ..none() }),
+        ("a person", user("m5")),
+        ("a person and an action", LogFilter { action: vec![Action::RequestTampered], ..user("m5") }),
+        ("a busy person", user("agathe")),
+        ("a call", LogFilter { trace_id: Some("trace777".parse().unwrap()), ..none() }),
+        ("a rare word", text("ref77777")),
+        ("a frequent word", text("transfer accounts")),
+        ("a frequent word and a level", LogFilter { level: vec![Level::Error], ..text("transfer") }),
+        ("a word of a person", LogFilter { text: Some("transfer".parse().unwrap()), ..user("m5") }),
+    ];
+    let mut found = Vec::new();
+    for (name, filter) in lists {
+        found.push((
+            name,
+            timed(async || drop(world.list(&agent(), "agent", filter.clone().into()).await.unwrap())).await,
+        ));
+    }
+    let caller = world.caller_of(&agent(), "agent");
+    let summaries = [
+        ("counts of 30 days", SummarizeLogs::default()),
+        ("counts of a year", SummarizeLogs { from: Some(begin.into()), ..SummarizeLogs::default() }),
+        ("counts of a person", SummarizeLogs { user: Some("m5".into()), ..SummarizeLogs::default() }),
+    ];
+    for (name, asked) in summaries {
+        found.push((name, timed(async || drop(caller.call(asked.clone()).await.unwrap())).await));
+    }
+    found
+}
+
+async fn timed(mut ask: impl AsyncFnMut()) -> (Duration, Duration) {
+    let mut times = Vec::with_capacity(SAMPLES);
+    for _ in 0..SAMPLES {
+        let started = Instant::now();
+        ask().await;
+        times.push(started.elapsed());
+    }
+    times.sort();
+    (times[SAMPLES / 2], times[SAMPLES * 99 / 100])
+}
+
+/// This process's memory, in MiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}

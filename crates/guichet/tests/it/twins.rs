@@ -146,6 +146,7 @@ impl Twins {
         // What an operator does for a further instance.
         std::fs::copy(folder.join("identity/shared.key"), home.join("twins/identity/shared.key")).unwrap();
         std::fs::copy(folder.join("journal/journal.key"), home.join("twins/journal/journal.key")).unwrap();
+        std::fs::copy(folder.join("journal/events-1.key"), home.join("twins/journal/events-1.key")).unwrap();
         std::fs::copy(folder.join("web/pages.key"), home.join("twins/web/pages.key")).unwrap();
         let url = format!("https://localhost:{}", second["web"]);
         let mut twins = Self { folder, all, first, url };

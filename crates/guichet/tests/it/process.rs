@@ -247,14 +247,14 @@ fn ended(child: &mut Child, what: &str) -> ExitStatus {
     status
 }
 
-/// Looks again until it is so: for what follows an answer by itself, such as the journal. Thirty seconds at most.
+/// Looks again until it is so: for what follows an answer by itself, such as the journal. Ten seconds at most.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let mut looks = tokio::time::interval(Duration::from_millis(50));
-    for _ in 0..600 {
+    for _ in 0..200 {
         looks.tick().await;
         if let Some(found) = look().await {
             return found;
         }
     }
-    panic!("not within thirty seconds: {what}");
+    panic!("not within ten seconds: {what}");
 }

@@ -147,8 +147,9 @@ impl Line {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let (mut tried, mut last) = (Vec::new(), None);
         for attempt in 0..ATTEMPTS {
+            let again = attempt + 1 < ATTEMPTS;
             let instances = self.places.instances().await;
-            let Some((instance, others)) = choose(&instances, turn, &tried) else {
+            let Some(Choice { instance, others, alone }) = choose(&instances, turn, &tried) else {
                 return Err(last.unwrap_or_else(|| self.places.despair(&self.service).into()));
             };
             if tried.contains(&instance.at) {
@@ -157,8 +158,8 @@ impl Line {
             let Some(body) = content.take() else { break };
             tried.push(instance.at);
             match attempt_at(instance, request_of(&parts, body), repeatable, others).await {
-                // It stands and cannot serve now; another one may.
-                Ok(answer) if others && content.is_kept() && is_handed_back(&answer, repeatable) => {
+                // It stands and cannot serve now; another one may, also one that failed a moment ago.
+                Ok(answer) if !alone && again && content.is_kept() && is_handed_back(&answer, repeatable) => {
                     last = Some(format!("{} at {} cannot serve now", self.service, instance.at).into());
                 }
                 Ok(mut answer) => {
@@ -183,9 +184,17 @@ impl Line {
     }
 }
 
-/// Whose turn it is: one that lives before one that is left out, one that was not tried yet before one that was. None
-/// that is dead. Says too whether there is another one that was not tried.
-fn choose<'a>(instances: &'a [Arc<Instance>], turn: usize, tried: &[SocketAddr]) -> Option<(&'a Arc<Instance>, bool)> {
+/// Whose turn it is.
+struct Choice<'a> {
+    instance: &'a Arc<Instance>,
+    /// There is another one that was not tried.
+    others: bool,
+    /// There is no other one.
+    alone: bool,
+}
+
+/// One that lives before one that is left out, one that was not tried yet before one that was. None that is dead.
+fn choose<'a>(instances: &'a [Arc<Instance>], turn: usize, tried: &[SocketAddr]) -> Option<Choice<'a>> {
     let times = |instance: &Instance| tried.iter().filter(|at| **at == instance.at).count();
     let mut able: Vec<_> = instances
         .iter()
@@ -193,12 +202,11 @@ fn choose<'a>(instances: &'a [Arc<Instance>], turn: usize, tried: &[SocketAddr])
         .filter(|(_, state, _)| *state != State::Dead)
         .map(|(times, state, instance)| ((times, Reverse(state == State::Alive)), instance))
         .collect();
-    let untried = able.iter().filter(|((times, _), _)| *times == 0).count();
+    let (alone, untried) = (able.len() == 1, able.iter().filter(|((times, _), _)| *times == 0).count());
     let best = able.iter().map(|(rank, _)| *rank).min()?;
     able.retain(|(rank, _)| *rank == best);
-    let (_, chosen) = able.get(turn.checked_rem(able.len())?)?;
-    let others = untried > usize::from(best.0 == 0);
-    Some((*chosen, others))
+    let (_, instance) = able.get(turn.checked_rem(able.len())?)?;
+    Some(Choice { instance, others: untried > usize::from(best.0 == 0), alone })
 }
 
 /// One try. What may be repeated is not waited for where that is in vain, and not for long where others could be asked.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use chassis::{Limits, Listener, Names, State, Way, elsewhere_by};
+use chassis::{Limits, Listener, Lobby, Names, State, Way, elsewhere_by};
 use http::StatusCode;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -207,6 +207,23 @@ async fn a_rolling_restart_loses_no_call_even_of_those_that_may_not_be_repeated(
     stop.begin();
     let calls: usize = callers.join_all().await.into_iter().sum();
     assert_eq!(calls, done.load(Ordering::SeqCst), "each was done once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_failed_a_moment_ago_is_asked_again_before_one_that_is_starting_has_the_last_word() {
+    let mut bed = Bed::new();
+    let first = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&first);
+    let stumbles = get(move || async move {
+        let once = count.fetch_add(1, Ordering::SeqCst) == 0;
+        if once { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
+    });
+    let router = Router::new().route("/", stumbles).route("/health/live", get(|| async { "{}" }));
+    let (able, starting) = (bed.back(router).await, bed.back(Lobby::waiting_for("its database").router()).await);
+    let way = bed.way("front", "back", &[able.at, starting.at]);
+    until(&way, starting.at, State::LeftOut).await;
+    assert_eq!(ask(&way.transport(), request("GET", "/")).await.0, StatusCode::OK);
+    assert_eq!(first.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

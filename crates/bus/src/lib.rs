@@ -81,7 +81,8 @@ impl Bus {
     /// Hands every event whose subject matches `pattern` to `take`, one at a time. In a pattern `*` stands for one token
     /// and a last `>` for one or more: `log.*.error`, `log.>`.
     ///
-    /// `name` tells subscribers apart in logs. Subscribe before the relays start: one that runs already goes on without.
+    /// `name` tells subscribers apart; a second one of the same name takes the place of the first. Subscribe before the
+    /// relays start: one that runs already goes on without.
     pub fn subscribe<F, Fut>(&self, pattern: &'static str, name: &'static str, take: F)
     where
         F: Fn(Envelope) -> Fut + Send + Sync + 'static,
@@ -105,7 +106,10 @@ impl Bus {
 
     fn add(&self, pattern: &'static str, name: &'static str, at_once: usize, take: Take) {
         let subscriber = Subscriber { name, pattern: Pattern::new(pattern), at_once, take };
-        self.subscribers.write().unwrap_or_else(PoisonError::into_inner).push(subscriber);
+        let mut subscribers = self.subscribers.write().unwrap_or_else(PoisonError::into_inner);
+        // A service that could not be opened yet is opened again, and must not hear everything twice.
+        subscribers.retain(|other| other.name != name);
+        subscribers.push(subscriber);
     }
 
     fn subscribers(&self) -> Vec<Subscriber> {

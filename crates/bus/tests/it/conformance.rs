@@ -94,6 +94,20 @@ async fn a_subscriber_hears_only_what_its_pattern_matches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_subscribes_again_under_the_same_name_hears_everything_once() {
+    for world in worlds().await {
+        let mut before = listen(&world.bus, ">", "notices");
+        let mut now = listen(&world.bus, ">", "notices");
+        let relay = Relay::start(world.store.clone(), "identity", world.bus);
+        tell(&world.store, "log.members.info", 0..3).await;
+        assert!(relay.flushed(PATIENCE).await);
+        relay.stop().await;
+        assert_eq!(numbers(&now.different("identity", 3).await), [0, 1, 2]);
+        assert!(before.0.try_recv().is_err(), "the former one was replaced");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_not_taken_comes_again_before_later_ones() {
     for world in worlds().await {
         let (tries, mut tried) = mpsc::unbounded_channel();

@@ -1,7 +1,7 @@
 //! Erasing what entries say, of one person or of everybody after a while.
 //!
 //! Promises: leaves, nodes and signed heads stay as they are, so every proof and the whole log hold; only what a signed head
-//! covers is erased, so nothing leaves without having been counted; that something was erased is itself told.
+//! covers is erased, so nothing leaves without having been counted; that something was erased is told in the same transaction.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::store::erasing as table;
 use crate::store::log;
 
 /// Entries that are erased in one transaction, and transactions in one go of what is due.
-const AT_ONCE: u32 = 500;
-const ROUNDS: u32 = 40;
+const AT_ONCE: u32 = 1_000;
+const ROUNDS: u32 = 20;
 const DAY: Duration = Duration::from_hours(24);
 
 /// What of somebody is to be erased.
@@ -60,24 +60,19 @@ impl Journal {
             let size = log::hold(&mut tx).await?;
             let sealed = sealed(&mut tx).await?;
             let count = table::erase_of(&mut tx, whom, sealed, AT_ONCE).await?;
-            entries = entries.saturating_add(count);
             if count == 0 {
-                table::uncount(&mut tx, whom.id).await?;
                 let left = table::count_of(&mut tx, whom).await?;
-                if entries > 0 {
-                    let details = [
-                        ("user", whom.id.to_string()),
-                        ("entries", entries.to_string()),
-                        ("reason", erasure.reason.chars().take(200).collect()),
-                    ];
-                    self.tell_in(&mut tx, size, self.erased("The contents of a person's entries were erased", details))
-                        .await?;
-                }
-                tx.commit().await?;
                 self.following.grown();
                 return Ok(Erased { entries, left });
             }
+            let details = [
+                ("user", whom.id.to_string()),
+                ("entries", count.to_string()),
+                ("reason", erasure.reason.chars().take(200).collect()),
+            ];
+            self.tell_in(&mut tx, size, self.erased("The contents of a person's entries were erased", details)).await?;
             tx.commit().await?;
+            entries = entries.saturating_add(count);
         }
     }
 
@@ -100,24 +95,24 @@ impl Journal {
     /// Erases what is older than contents are kept, or as much of it as is done in one go. Says how many entries.
     pub async fn erase_due(&self) -> Result<u64, StoreError> {
         let Some(days) = self.kept_days().await? else { return Ok(0) };
-        // By whole days, so that it is told once a day.
+        // By whole days, so that it is done once a day.
         let before = self.store.clock().now().minus(DAY.saturating_mul(days)).day().start();
         let mut entries = 0_u64;
         for _ in 0..ROUNDS {
             let mut tx = self.store.begin().await?;
-            log::hold(&mut tx).await?;
+            let size = log::hold(&mut tx).await?;
             let sealed = sealed(&mut tx).await?;
             let count = table::erase_before(&mut tx, before, sealed, AT_ONCE).await?;
             if count == 0 {
                 break;
             }
-            table::uncount_before(&mut tx, before).await?;
+            let details = [("before", before.day().to_string()), ("entries", count.to_string())];
+            self.tell_in(&mut tx, size, self.erased("Contents older than they are kept were erased", details)).await?;
             tx.commit().await?;
             entries = entries.saturating_add(count);
         }
         if entries > 0 {
-            let details = [("before", before.day().to_string()), ("entries", entries.to_string())];
-            self.tell(self.erased("Contents older than they are kept were erased", details)).await?;
+            self.following.grown();
         }
         Ok(entries)
     }

@@ -1,8 +1,11 @@
 //! Erasing what entries say: contents, salts and words go, and with them all that names anybody.
 
+use std::collections::BTreeMap;
+
 use ::store::{Affected, Bulk, Many, Query, Row, Scalar, StoreError, Transaction, columns, params};
 use vocabulary::{EventId, Timestamp, UserId};
 
+use super::counts::{self, DAY};
 use super::{event, written_words};
 
 pub(super) const SQL: &str = include_str!("../sql/erasing.sql");
@@ -14,8 +17,8 @@ const PEOPLE_OF: Query<Many> = Query::find(SQL, "people_of");
 const ERASE_ENTRIES: Query<Bulk> = Query::find(SQL, "erase_entries");
 const ERASE_SALTS: Query<Bulk> = Query::find(SQL, "erase_salts");
 const ERASE_WORDS: Query<Bulk> = Query::find(SQL, "erase_words");
-const UNCOUNT_ACTOR: Query<Affected> = Query::find(SQL, "uncount_actor");
-const UNCOUNT_ACTORS_BEFORE: Query<Affected> = Query::find(SQL, "uncount_actors_before");
+const UNCOUNT_ACTORS: Query<Bulk> = Query::find(SQL, "uncount_actors");
+const FORGET_ACTORS: Query<Bulk> = Query::find(SQL, "forget_actors");
 const DAYS: Query<Scalar<Option<u32>>> = Query::find(SQL, "days");
 const SET_DAYS: Query<Affected> = Query::find(SQL, "set_days");
 
@@ -55,9 +58,30 @@ async fn erase(tx: &mut Transaction, rows: &[Row]) -> Result<u64, StoreError> {
         places.push(row.get("place")?);
         words.push(written_words(&event(row)?));
     }
+    uncount(tx, rows).await?;
     tx.bulk(&ERASE_WORDS, columns![places, words]).await?;
     tx.bulk(&ERASE_ENTRIES, columns![ids.clone()]).await?;
     tx.bulk(&ERASE_SALTS, columns![ids]).await
+}
+
+/// Who did these is not counted any more; that they happened stays counted.
+async fn uncount(tx: &mut Transaction, rows: &[Row]) -> Result<(), StoreError> {
+    let mut gone: BTreeMap<(i64, UserId, i64), i64> = BTreeMap::new();
+    for row in rows {
+        if let (Some(actor), Some(kind)) = (row.get("actor_id")?, row.get("kind")?) {
+            let count = gone.entry((counts::start(row.get("at")?, DAY).micros(), actor, kind)).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    let (mut days, mut ids, mut kinds, mut counts) = (vec![], vec![], vec![], vec![]);
+    for ((day, id, kind), count) in gone {
+        days.push(day);
+        ids.push(id);
+        kinds.push(kind);
+        counts.push(count);
+    }
+    tx.bulk(&UNCOUNT_ACTORS, columns![days.clone(), ids.clone(), kinds.clone(), counts]).await?;
+    tx.bulk(&FORGET_ACTORS, columns![days, ids, kinds]).await.map(drop)
 }
 
 /// How many entries of somebody are not erased yet.
@@ -69,16 +93,6 @@ pub(crate) async fn count_of(tx: &mut Transaction, whom: Whom) -> Result<u64, St
 /// Everybody who has or had this login.
 pub(crate) async fn people_of(tx: &mut Transaction, login: &str) -> Result<Vec<UserId>, StoreError> {
     tx.run(&PEOPLE_OF, params![login]).await?.iter().map(|row| row.get("id")).collect()
-}
-
-/// Forgets how much somebody did on which day.
-pub(crate) async fn uncount(tx: &mut Transaction, id: UserId) -> Result<(), StoreError> {
-    tx.run(&UNCOUNT_ACTOR, params![id]).await.map(drop)
-}
-
-/// Forgets who did how much before this day.
-pub(crate) async fn uncount_before(tx: &mut Transaction, day: Timestamp) -> Result<(), StoreError> {
-    tx.run(&UNCOUNT_ACTORS_BEFORE, params![day]).await.map(drop)
 }
 
 /// After how many days contents are erased, if ever.

@@ -75,6 +75,11 @@ async fn what_concerns_a_person_is_gone_everywhere_and_the_log_holds() {
         let told = whole.iter().find(|entry| entry.action == Action::LogContentsErased).unwrap();
         assert_eq!((told.details["entries"].as_str(), told.details["reason"].as_str()), ("3", "asked for it"));
 
+        let changes = SummarizeLogs { action: vec![Action::ProfileChanged], ..SummarizeLogs::default() };
+        let counted = world.caller_of(&agent(), "agent").call(changes).await.unwrap();
+        let acted: Vec<_> = counted.users.iter().map(|user| (user.login.as_str(), user.count)).collect();
+        assert_eq!(acted, [("agathe", 1), ("claire", 1)], "what they did to marc is all that is left to be counted");
+
         let audited = world.audit().await.unwrap();
         assert_eq!((audited.erased, audited.sealed), (3, 5));
         tlog::Document::read(&before).unwrap().check(&world.trust()).unwrap();

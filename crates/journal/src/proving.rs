@@ -1,7 +1,7 @@
 //! The log as others see it: its head signed every moment, proofs from it, and the walk over all of it.
 
 use ::store::{Store, StoreError};
-use aaa::{Call, Done};
+use aaa::{Call, Done, Principal};
 use contracts::journal::{GetLog, GetLogHead, GetLogProof, LogHead, LogProof, LoggedEntry};
 use contracts::peers::{Extension, GetExtension, TakeCosignature};
 use tlog::{
@@ -180,18 +180,30 @@ pub(crate) async fn get_log_head(journal: Journal, _: Call<GetLogHead, Journal>)
     Ok(LogHead { checkpoint, key: journal.log_key().to_string() })
 }
 
-/// One entry, as far as the caller may see it, and its place.
+/// One entry, as far as the caller may see it, and its place. That staff read what concerns somebody else is told.
 pub(crate) async fn get_log(journal: Journal, call: Call<GetLog, Journal>) -> Result<LoggedEntry, Error> {
+    read_one(&journal, call.by(), call.request.id).await
+}
+
+async fn read_one(journal: &Journal, by: &Principal, id: EventId) -> Result<LoggedEntry, Error> {
     let mut tx = journal.store.read().await?;
-    let found = table::logged(&mut tx, call.request.id).await?;
+    let found = table::logged(&mut tx, id).await?;
+    drop(tx);
     let Some(Logged { place, kept: Some(kept), .. }) = found else { return Err(Error::NoEntry) };
-    let entry = kept.shown_to(Reader::of(call.by())).ok_or(Error::NoEntry)?;
+    let reader = Reader::of(by);
+    let about = kept.event.subject.clone();
+    let entry = kept.shown_to(reader).ok_or(Error::NoEntry)?;
+    if let Some(about) = about {
+        journal.note_reading(by, reader, about).await?;
+    }
     Ok(LoggedEntry { entry, index: place })
 }
 
 /// The proof of an entry, as far as the caller may see it.
 pub(crate) async fn get_log_proof(journal: Journal, call: Call<GetLogProof, Journal>) -> Result<LogProof, Error> {
     let document = journal.prove(call.request.id, Reader::of(call.by())).await?;
+    // The proof tells what the entry says.
+    read_one(&journal, call.by(), call.request.id).await?;
     let written = serde_json::to_value(document).map_err(|error| bad(StoredBadly::from(error)))?;
     Ok(LogProof(written))
 }

@@ -143,11 +143,29 @@ impl Journal {
         if !reader.staff || asked.mine || (own && !searches) {
             return Ok(());
         }
+        let subject = asked.user.as_deref().and_then(|user| person(user, found));
+        self.note_question_about(by, subject, asked).await
+    }
+
+    /// Tells that staff read a single entry that concerns somebody else: as if they had looked for that person.
+    pub(crate) async fn note_reading(&self, by: &Principal, reader: Reader, about: Person) -> Result<(), StoreError> {
+        if !reader.staff || about.id == by.id {
+            return Ok(());
+        }
+        let asked = LogFilter { user: Some(about.login.clone()), ..LogFilter::default() };
+        self.note_question_about(by, Some(about), &asked).await
+    }
+
+    async fn note_question_about(
+        &self,
+        by: &Principal,
+        subject: Option<Person>,
+        asked: &LogFilter,
+    ) -> Result<(), StoreError> {
         let question = (by.id, format!("{:?} {:?} {:?}", asked.user, asked.text, asked.trace_id));
         if self.questions.0.get(&question).is_some() {
             return Ok(());
         }
-        let subject = asked.user.as_deref().and_then(|user| person(user, found));
         self.tell(self.reading(by, Action::LogsRead, subject, asked)).await?;
         self.questions.0.put(question, ());
         Ok(())

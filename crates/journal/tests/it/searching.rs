@@ -1,7 +1,7 @@
 //! Filters, alone and together, say what a plain look at every entry says; so do counts; and whoever looks is told of.
 
 use contracts::Limit;
-use contracts::journal::{Edge, LogFilter, LogSummary, Per, SeriesPoint, SummarizeLogs};
+use contracts::journal::{Edge, GetLog, LogFilter, LogSummary, Per, SeriesPoint, SummarizeLogs};
 
 use super::*;
 
@@ -283,5 +283,30 @@ async fn that_staff_look_for_somebody_is_told_once_an_hour_and_their_overview_is
         assert_eq!(told().await.len(), 2);
         assert!(world.holds("no gap in any source").await);
         assert_eq!(world.read(&claire(), "member", none()).await, ["a deposit"], "it is for staff alone");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_staff_read_a_single_entry_or_its_proof_is_told_as_if_they_had_looked_for_that_person() {
+    for world in worlds().await {
+        let about = LogEvent { subject: Some(claire()), ..world.event("a deposit") };
+        let own = LogEvent { subject: Some(agent()), ..world.event("a new shift") };
+        world.deliver(1, &[about.clone(), own.clone()]).await;
+        world.journal.seal().await.unwrap();
+        let told = async || {
+            let asked = ListLogs { action: vec![Action::LogsRead], ..ListLogs::default() };
+            world.list(&agent(), "agent", asked).await.unwrap().items.len()
+        };
+        let read = async |person: &Person, role: &str, id| world.caller_of(person, role).call(GetLog { id }).await;
+        read(&claire(), "member", about.id).await.unwrap();
+        read(&agent(), "agent", own.id).await.unwrap();
+        assert_eq!(told().await, 0);
+        for _ in 0..2 {
+            read(&agent(), "agent", about.id).await.unwrap();
+            world.proof(&agent(), "agent", about.id).await.unwrap();
+        }
+        assert_eq!(told().await, 1);
+        world.list(&agent(), "agent", ListLogs { user: Some("claire".into()), ..ListLogs::default() }).await.unwrap();
+        assert_eq!(told().await, 1, "it is the same question");
     }
 }

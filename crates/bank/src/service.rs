@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aaa::{Api, Call, Context, Created, Entry, Gate, Guard, Misconfigured, Module, Parties, Principal, Verdict};
-use chassis::{Further, Health, Truth};
+use chassis::{Further, Health, Measure, Truth};
 use contracts::bank::{
     Account, ApproveRequest, BankInfo, CancelRequest, CancelRequestRight, CloseAccount, DecideRequest, EditAccount,
     GetAccount, GetBank, GetRequest, GetRib, ListAccounts, ListRequests, ListTransactions, OpenAccount, RejectRequest,
@@ -64,7 +64,7 @@ impl Bank {
 
     /// The bank as a service: its own operations and those of every service.
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
-        mount(chassis::common(Api::new(self, gate))).finish()
+        mount(chassis::counted(chassis::common(Api::new(self, gate)))).finish()
     }
 
     /// What somebody else checks about this bank.
@@ -184,6 +184,10 @@ impl Health for Bank {
             tracing::error!(%error, "the bank's truths could not be checked");
             vec![Truth { name: "the bank can check itself".to_owned(), holds: false }]
         })
+    }
+
+    async fn measures(&self) -> Vec<Measure> {
+        self.0.further.measures().await
     }
 }
 

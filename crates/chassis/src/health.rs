@@ -24,12 +24,39 @@ impl Truth {
     }
 }
 
+/// A number that tells how much or how old something is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Measure {
+    /// In lower case, with its unit at its end: `outbox_oldest_seconds`.
+    pub name: String,
+    /// What it means, in a sentence.
+    pub help: String,
+    /// How much it is now.
+    pub value: f64,
+}
+
+impl Measure {
+    /// States that `name` is so much now.
+    pub fn new(name: &str, help: &str, value: f64) -> Self {
+        Self { name: name.to_owned(), help: help.to_owned(), value }
+    }
+
+    /// States that there are so many; beyond four billions it is four billions.
+    pub fn count(name: &str, help: &str, count: impl TryInto<u32>) -> Self {
+        Self::new(name, help, f64::from(count.try_into().unwrap_or(u32::MAX)))
+    }
+}
+
 /// A service that knows how it does.
 pub trait Health: Clone + Send + Sync + 'static {
     /// Whether it can serve now; the reason if not. Asked every second: must be cheap and bounded in time.
     fn ready(&self) -> impl Future<Output = Result<(), String>> + Send;
     /// The invariants it can check by itself.
     fn truths(&self) -> impl Future<Output = Vec<Truth>> + Send;
+    /// What can be counted of it, for those who watch over time. What it cannot count now is missing.
+    fn measures(&self) -> impl Future<Output = Vec<Measure>> + Send {
+        std::future::ready(Vec::new())
+    }
 }
 
 /// The version of the program.
@@ -68,6 +95,8 @@ about_itself! {
     GetVersion "/version" => Version;
     /// What must hold, and whether it does.
     GetTruths "/health/truths" => Vec<Truth>;
+    /// What can be counted.
+    GetMeasures "/health/measures" => Vec<Measure>;
 }
 
 async fn live<S: Health>(_: S, _: Call<Live, S>) -> Result<Well, Problem> {
@@ -86,17 +115,21 @@ async fn truths<S: Health>(service: S, _: Call<GetTruths, S>) -> Result<Vec<Trut
     Ok(service.truths().await)
 }
 
+async fn measures<S: Health>(service: S, _: Call<GetMeasures, S>) -> Result<Vec<Measure>, Problem> {
+    Ok(service.measures().await)
+}
+
 /// What somebody else can check about a service: whether what it tells arrives. Clones share it.
 #[derive(Clone, Default)]
 pub struct Further(Arc<OnceLock<Check>>);
 
-type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Vec<Truth>> + Send>> + Send + Sync>;
+type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = (Vec<Truth>, Vec<Measure>)> + Send>> + Send + Sync>;
 
 impl Further {
     /// Checks these too, from now on; only the first time counts.
     pub fn set<Fut>(&self, check: impl Fn() -> Fut + Send + Sync + 'static)
     where
-        Fut: Future<Output = Vec<Truth>> + Send + 'static,
+        Fut: Future<Output = (Vec<Truth>, Vec<Measure>)> + Send + 'static,
     {
         // A second check of the same would say the same.
         let _ = self.0.set(Box::new(move || Box::pin(check())));
@@ -104,9 +137,18 @@ impl Further {
 
     /// As they are now.
     pub async fn truths(&self) -> Vec<Truth> {
+        self.look().await.0
+    }
+
+    /// As they are now.
+    pub async fn measures(&self) -> Vec<Measure> {
+        self.look().await.1
+    }
+
+    async fn look(&self) -> (Vec<Truth>, Vec<Measure>) {
         match self.0.get() {
             Some(check) => check().await,
-            None => Vec::new(),
+            None => Default::default(),
         }
     }
 }
@@ -114,4 +156,9 @@ impl Further {
 /// Mounts what every service answers about itself.
 pub fn common<S: Health>(api: Api<S>) -> Api<S> {
     api.serve(live::<S>).serve(ready::<S>).serve(version::<S>).serve(truths::<S>)
+}
+
+/// Mounts what a service counts of itself, for the monitor.
+pub fn counted<S: Health>(api: Api<S>) -> Api<S> {
+    api.serve(measures::<S>)
 }

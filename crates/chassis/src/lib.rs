@@ -22,7 +22,9 @@ pub use door::{Rules, behind_door};
 pub use elsewhere::{Names, Standing, State, SystemNames, Way, elsewhere, elsewhere_by};
 pub use failure::{Failure, store_problem};
 pub use front::{Front, FrontError};
-pub use health::{Further, GetTruths, GetVersion, Health, Live, Ready, Truth, Version, common};
+pub use health::{
+    Further, GetMeasures, GetTruths, GetVersion, Health, Live, Measure, Ready, Truth, Version, common, counted,
+};
 pub use listener::{Limits, Listener, ListenerError};
 pub use lobby::Lobby;
 pub use reach::{ReachError, reach, reach_as};

@@ -1,9 +1,12 @@
 //! `monitor`: whether everything works.
 
-use aaa::{Fields, Open, Operation, Route};
+use aaa::{Document, Fields, Open, Operation, Route, Scoped};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vocabulary::Timestamp;
+
+use crate::roles::Superusers;
+use crate::scopes::Read;
 
 mod links;
 
@@ -73,4 +76,13 @@ impl Operation for GetStatus {
     const ROUTE: Route = Route::get(SERVICE, "/api/status");
     type Policy = Open;
     type Reply = Status;
+}
+
+/// Everything that can be counted, as OpenMetrics 1.0 text: for a Prometheus that shows a personal token.
+#[derive(Serialize, Deserialize, JsonSchema, Fields)]
+pub struct GetMetrics {}
+impl Operation for GetMetrics {
+    const ROUTE: Route = Route::get(SERVICE, "/api/metrics");
+    type Policy = Scoped<Superusers, Read>;
+    type Reply = Document;
 }

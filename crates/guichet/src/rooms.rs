@@ -11,7 +11,7 @@ use aaa::{
 };
 use bank::{Bank, BankConfig};
 use bus::{Bus, Relay};
-use chassis::{AuditLog, Shutdown, Truth};
+use chassis::{AuditLog, Measure, Shutdown, Truth};
 use contracts::events::AUTH_REVOKED;
 use contracts::peers;
 use futures_util::future::BoxFuture;
@@ -247,7 +247,7 @@ pub(crate) async fn identity(
 }
 
 /// Whether what a service tells arrives: nothing of it waits for long.
-fn arriving(relay: &Arc<Relay>) -> impl Fn() -> BoxFuture<'static, Vec<Truth>> + Send + Sync + 'static {
+fn arriving(relay: &Arc<Relay>) -> impl Fn() -> BoxFuture<'static, (Vec<Truth>, Vec<Measure>)> + Send + Sync + 'static {
     let relay = Arc::clone(relay);
     move || {
         let relay = Arc::clone(&relay);
@@ -257,7 +257,12 @@ fn arriving(relay: &Arc<Relay>) -> impl Fn() -> BoxFuture<'static, Vec<Truth>> +
             if !holds {
                 tracing::warn!(?oldest, stuck = ?relay.stuck(), "events wait in the outbox");
             }
-            vec![Truth::new("what happened reaches the journal within a minute", holds)]
+            let truth = Truth::new("what happened reaches the journal within a minute", holds);
+            let measure = |age: Option<Duration>| {
+                let age = age.unwrap_or_default().as_secs_f64();
+                Measure::new("outbox_oldest_seconds", "For how long the oldest event has waited for the journal", age)
+            };
+            (vec![truth], oldest.ok().map(measure).into_iter().collect())
         })
     }
 }

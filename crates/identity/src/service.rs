@@ -9,7 +9,7 @@ use aaa::{
     Api, Call, Directory, Entry, Gate, Guard, Hasher, IdempotencyKey, Jwks, Misconfigured, Module, Principal, Problem,
     Revocation, Signer, Throttle, Verdict,
 };
-use chassis::{Further, Health, Truth};
+use chassis::{Further, Health, Measure, Truth};
 use contracts::events::{AUTH_REVOKED, LogEvent};
 use contracts::identity::{ManageUser, SeeUser, User};
 use contracts::peers::{GetTrusted, Trusted};
@@ -130,7 +130,7 @@ impl Identity {
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         // One throttle for all services: guessing at one counts at the others.
         let shared = Self { throttle: gate.throttle.clone(), ..self };
-        mount(chassis::common(Api::new(shared, gate))).finish()
+        mount(chassis::counted(chassis::common(Api::new(shared, gate)))).finish()
     }
 
     /// What other services alone may ask, each known by its certificate.
@@ -407,5 +407,16 @@ impl Health for Identity {
         ];
         truths.extend(self.further.truths().await);
         truths
+    }
+
+    async fn measures(&self) -> Vec<Measure> {
+        let oldest = async { rows::oldest_mail(&mut self.store.read().await?).await };
+        let waits = |oldest: Option<Timestamp>| {
+            let age = oldest.map_or(0.0, |since| self.clock().now().since(since).as_secs_f64());
+            Measure::new("mail_oldest_seconds", "For how long the oldest mail has waited to leave", age)
+        };
+        let mut measures: Vec<_> = oldest.await.ok().map(waits).into_iter().collect();
+        measures.extend(self.further.measures().await);
+        measures
     }
 }

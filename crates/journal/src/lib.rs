@@ -41,7 +41,7 @@ impl Journal {
     /// The journal as a module that answers requests.
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
         self.following.admitted_by(&gate);
-        mount(chassis::common(Api::new(self, gate))).finish()
+        mount(chassis::counted(chassis::common(Api::new(self, gate)))).finish()
     }
 
     /// What other services alone may ask, each known by its certificate.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aaa::{Call, Done};
 use bus::{Bus, Envelope};
-use chassis::{Health, Truth};
+use chassis::{Health, Measure, Truth};
 use contracts::events::LogEvent;
 use contracts::journal::SERVICE;
 use contracts::peers::{TakeEvents, Told};
@@ -141,6 +141,19 @@ impl Journal {
     }
 }
 
+impl Journal {
+    async fn counted(&self) -> Result<Vec<Measure>, StoreError> {
+        let mut tx = self.store.read().await?;
+        let (size, gaps) = (log::size(&mut tx).await?, table::count_gaps(&mut tx).await?);
+        let unreadable = table::count_unreadable(&mut tx).await?;
+        Ok(vec![
+            Measure::count("journal_entries", "How many entries the journal holds", size),
+            Measure::count("journal_gaps", "How many runs of events never arrived", gaps),
+            Measure::count("journal_unreadable_entries", "How many entries could not be read", unreadable),
+        ])
+    }
+}
+
 impl Health for Journal {
     async fn ready(&self) -> Result<(), String> {
         self.store.ping().await.map_err(|error| error.to_string())
@@ -151,6 +164,10 @@ impl Health for Journal {
             tracing::warn!(%error, "the journal cannot check its truths");
             vec![Truth::new("the journal can be read", false)]
         })
+    }
+
+    async fn measures(&self) -> Vec<Measure> {
+        self.counted().await.unwrap_or_default()
     }
 }
 

@@ -6,6 +6,7 @@
 //! written anew is noticed. It holds no database and knows nothing of what the services do.
 #![warn(missing_docs)]
 
+mod metrics;
 mod reports;
 mod service;
 mod sight;
@@ -34,5 +35,5 @@ impl Monitor {
 }
 
 fn mount(api: Api<Monitor>) -> Api<Monitor> {
-    api.serve(service::get_status).serve(service::get_links)
+    api.serve(service::get_status).serve(service::get_links).serve(service::get_metrics)
 }

@@ -4,17 +4,18 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use aaa::{Call, Directory, Done, Problem};
-use chassis::{GetTruths, GetVersion, Ready, Shutdown};
+use aaa::{Call, Directory, Document, Done, Problem};
+use chassis::{GetMeasures, GetTruths, GetVersion, Ready, Shutdown};
 use contracts::monitor::{
-    GetLinks, GetReport, GetStatus, Health, Links, Outlook, Report, SERVICE, Status, TakeReport, Truth,
+    GetLinks, GetMetrics, GetReport, GetStatus, Health, Links, Outlook, Report, SERVICE, Status, TakeReport, Truth,
 };
-use futures_util::future::{join, join_all, join3};
+use futures_util::future::{join_all, join3};
 use tlog::SigningKey;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use vocabulary::Clock;
 
+use crate::metrics::{self, Known};
 use crate::reports::Reports;
 use crate::sight::Sight;
 use crate::witness::Watch;
@@ -173,7 +174,8 @@ impl Monitor {
         let asked = self.0.services.iter().enumerate().filter(|(index, _)| up.contains(index));
         let asked = asked.map(|(index, service)| async move {
             let caller = self.0.directory.caller().at(service).within(PARTICULARS_PATIENCE);
-            let (version, truths) = join(caller.call(GetVersion {}), caller.call(GetTruths {})).await;
+            let asked = join3(caller.call(GetVersion {}), caller.call(GetTruths {}), caller.call(GetMeasures {}));
+            let (version, truths, measures) = asked.await;
             let truths = truths.map(|truths| {
                 let told = truths.into_iter().map(|truth| Truth { name: truth.name, holds: truth.holds });
                 told.collect::<Vec<_>>()
@@ -181,7 +183,9 @@ impl Monitor {
             for truth in truths.iter().flatten().filter(|truth| !truth.holds) {
                 tracing::error!(service, truth = truth.name, "something that must hold does not");
             }
-            self.write().note_particulars(index, version.ok().map(|it| it.version), truths.ok());
+            let mut sight = self.write();
+            sight.note_particulars(index, version.ok().map(|it| it.version), truths.ok());
+            sight.note_measures(index, measures.ok());
         });
         join_all(asked).await;
     }
@@ -228,6 +232,15 @@ impl chassis::Health for Monitor {
 pub(crate) async fn get_status(monitor: Monitor, call: Call<GetStatus, Monitor>) -> Result<Status, Problem> {
     let now = monitor.0.clock.now();
     monitor.read().status(call.request.app.as_deref(), now).ok_or_else(Problem::not_found)
+}
+
+/// What was seen and counted last.
+pub(crate) async fn get_metrics(monitor: Monitor, _: Call<GetMetrics, Monitor>) -> Result<Document, Problem> {
+    let now = monitor.0.clock.now();
+    let links = monitor.0.reports.read().unwrap_or_else(PoisonError::into_inner).links(now);
+    let known = Known { services: monitor.read().measured(now), links };
+    let text = known.text().map_err(Problem::internal)?;
+    Ok(Document { content_type: metrics::CONTENT_TYPE.to_owned(), file_name: None, bytes: text.into() })
 }
 
 /// What processes said of their links last.

@@ -1,5 +1,6 @@
 //! What was seen of each service, and since when. Pure.
 
+use chassis::Measure;
 use contracts::monitor::{Health, ServiceStatus, Status, Truth};
 use vocabulary::Timestamp;
 
@@ -8,6 +9,8 @@ use vocabulary::Timestamp;
 pub(crate) struct Sight {
     names: Vec<&'static str>,
     services: Vec<ServiceStatus>,
+    /// What each counted of itself.
+    measures: Vec<Vec<Measure>>,
     at: Timestamp,
 }
 
@@ -22,7 +25,8 @@ impl Sight {
             version: None,
             truths: Vec::new(),
         };
-        Self { names: services.to_vec(), services: services.iter().map(unseen).collect(), at }
+        let measures = vec![Vec::new(); services.len()];
+        Self { names: services.to_vec(), services: services.iter().map(unseen).collect(), measures, at }
     }
 
     /// Takes note of who could serve at `at`, and gives whose health changed.
@@ -46,6 +50,25 @@ impl Sight {
             service.version = version.or_else(|| service.version.take());
             service.truths = truths.unwrap_or_default();
         }
+    }
+
+    /// Takes note of what one counted of itself.
+    pub(crate) fn note_measures(&mut self, index: usize, measures: Option<Vec<Measure>>) {
+        if let Some(known) = self.measures.get_mut(index) {
+            *known = measures.unwrap_or_default();
+        }
+    }
+
+    /// Every service with what it counted; of one that is down, nothing.
+    pub(crate) fn measured(&self, now: Timestamp) -> Vec<(ServiceStatus, Vec<Measure>)> {
+        let services = self.status(None, now).map(|status| status.services).unwrap_or_default();
+        let measured = services.into_iter().zip(&self.measures);
+        measured
+            .map(|(service, measures)| match service.health {
+                Health::Up => (service, measures.clone()),
+                Health::Down => (service, Vec::new()),
+            })
+            .collect()
     }
 
     /// Which are up.

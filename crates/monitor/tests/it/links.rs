@@ -6,18 +6,24 @@ use std::time::Duration;
 use aaa::{Caller, Credentials, Directory, Gate, Principal, Signer, Transport, Verifier};
 use axum::Router;
 use axum::routing::get;
-use contracts::monitor::{Certificate, GetLinks, Links, Outlook, Report, SERVICE};
+use contracts::monitor::{Certificate, GetLinks, GetMetrics, Links, Outlook, Report, SERVICE};
 use http::StatusCode;
 use monitor::Monitor;
 use vocabulary::{Chance, Clock, Timestamp};
 
 const DAY: Duration = Duration::from_hours(24);
 
+/// Counts one thing, whose name needs care.
+const COUNTED: &str = r#"[{"name":"shelf_oldest_seconds","help":"The \"oldest\"","value":1.5}]"#;
+const TRUTHS: &str = r#"[{"name":"doors are \"shut\"","holds":false}]"#;
+
 /// A depot that is well and says of itself what `report` gives.
 fn depot(report: impl Fn() -> Report + Clone + Send + Sync + 'static) -> Router {
     let ready = get(|| async { r#"{"ok":true}"# });
     let links = get(move || async move { serde_json::to_string(&report()).unwrap() });
-    Router::new().route("/health/ready", ready).route("/inner/links", links)
+    let (truths, counted) = (get(|| async { TRUTHS }), get(|| async { COUNTED }));
+    let about = Router::new().route("/health/truths", truths).route("/health/measures", counted);
+    about.route("/health/ready", ready).route("/inner/links", links)
 }
 
 struct World {
@@ -69,6 +75,40 @@ async fn what_a_process_says_of_its_links_is_for_superusers_alone() {
     }
     assert_eq!(world.directory.caller().call(GetLinks {}).await.unwrap_err().status(), StatusCode::UNAUTHORIZED);
     assert!(world.links().await.processes.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_known_can_be_scraped_by_superusers_alone() {
+    let world = World::new(true);
+    let from = world.clock.now();
+    world.directory.set("depot", Transport::in_process(depot(move || report("a", from))));
+    let scraped = async || {
+        let document = world.as_a("superuser").call(GetMetrics {}).await.unwrap();
+        assert!(document.content_type.starts_with("application/openmetrics-text"));
+        String::from_utf8(document.bytes.into()).unwrap()
+    };
+    assert!(scraped().await.contains("guichet_up{service=\"depot\"} 0.0\n"));
+    world.monitor.check_now().await;
+    let text = scraped().await;
+    let ends = 1_800_000_000 + 24 * 3600;
+    for line in [
+        "# HELP guichet_shelf_oldest_seconds The \"oldest\"".to_owned(),
+        "# TYPE guichet_shelf_oldest_seconds gauge".to_owned(),
+        "guichet_shelf_oldest_seconds{service=\"depot\"} 1.5".to_owned(),
+        "guichet_up{service=\"depot\"} 1.0".to_owned(),
+        r#"guichet_truth_holds{service="depot",truth="doors are \"shut\""} 0.0"#.to_owned(),
+        format!(
+            r#"guichet_certificate_ends_timestamp_seconds{{service="depot",instance="a",shown_to="services"}} {ends}.0"#
+        ),
+        "# EOF".to_owned(),
+    ] {
+        assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");
+    }
+    world.directory.set("depot", Transport::in_process(Router::new()));
+    world.monitor.check_now().await;
+    assert!(!scraped().await.contains("shelf"), "what one that is down counted before says nothing now");
+    let refused = world.as_a("agent").call(GetMetrics {}).await.unwrap_err();
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

@@ -80,6 +80,15 @@ down or a certificate is about to end.")]
     /// The broker that carries events between services that stand apart
     #[command(subcommand)]
     Broker(crate::broker::Operation),
+    /// Ask an API how applications do: on its own, without a bank; or simulate such an API
+    #[command(
+        subcommand,
+        after_help = "\
+In an empty folder, with .env as .env.example shows:
+  guichet monitor simulate                            in another terminal
+  guichet monitor check --apps shop,billing,payroll"
+    )]
+    Monitor(crate::monitor_tool::MonitorTool),
     /// Certificates from an authority of your own: begin it, sign, show, verify, revoke, renew
     #[command(
         subcommand,

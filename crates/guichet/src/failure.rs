@@ -44,12 +44,23 @@ pub enum Failure {
     /// A service refused.
     #[error("{0}")]
     Refused(String),
+    /// What was asked for was done, and this is not as it should be.
+    #[error("{0}")]
+    NotWell(String),
+    /// What was asked for could not be done, or not all of it; told apart from [`Failure::NotWell`] by the exit code.
+    #[error("{0}")]
+    Unable(String),
     /// The runtime.
     #[error("the system refused: {0}")]
     System(#[from] io::Error),
 }
 
 impl Failure {
+    /// What the process ends with: 2 where a command tells what it could not do from what it found, and 1 otherwise.
+    pub const fn code(&self) -> u8 {
+        if matches!(self, Self::Unable(_)) { 2 } else { 1 }
+    }
+
     pub(crate) fn file(what: &'static str, path: &Path, why: &io::Error) -> Self {
         Self::File { what, path: path.display().to_string(), why: why.to_string() }
     }

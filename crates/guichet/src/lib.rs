@@ -20,6 +20,7 @@ mod journal_log;
 mod keys;
 mod links;
 mod mail;
+mod monitor_tool;
 mod node;
 mod notify;
 mod origin;
@@ -64,6 +65,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Keys(Keys::Rotate { place, revoke }) => keys::rotate(&place, revoke),
         Command::Journal(command) => journal_log::run(command).await,
         Command::Broker(operation) => broker::run(operation).await,
+        Command::Monitor(command) => monitor_tool::run(command).await,
         Command::Pki(command) => certificates::run(command).await,
     }
 }

@@ -7,9 +7,11 @@
 #![warn(missing_docs)]
 
 mod metrics;
+mod outgoing;
 mod reports;
 mod service;
 mod sight;
+pub mod tool;
 mod witness;
 
 use aaa::{Api, Entry, Gate, Misconfigured, Module};

@@ -19,6 +19,7 @@ mod kill;
 mod log;
 mod mails;
 mod matrix;
+mod monitor_tool;
 mod namespace;
 mod newcomer;
 mod openapi;

@@ -97,6 +97,14 @@ actions! {
     ProfileChanged = "PROFILE_CHANGED",
     /// A password was changed.
     PasswordChanged = "PASSWORD_CHANGED",
+    /// A link for a new password was sent.
+    PasswordResetAsked = "PASSWORD_RESET_ASKED",
+    /// A password was replaced by whoever followed such a link.
+    PasswordReset = "PASSWORD_RESET",
+    /// Somebody asked to be written to at another address; a link was sent there.
+    EmailChangeAsked = "EMAIL_CHANGE_ASKED",
+    /// The link was followed: the person has another address.
+    EmailChanged = "EMAIL_CHANGED",
     /// A password change was refused.
     PasswordChangeFailed = "PASSWORD_CHANGE_FAILED",
     /// Sign-ins failed so often in a row that further ones have to wait.

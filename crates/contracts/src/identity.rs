@@ -10,12 +10,14 @@ use crate::scopes::Readers;
 use crate::{Cursor, Limit, Page};
 
 mod factors;
+mod links;
 mod notices;
 mod passkeys;
 mod resets;
 mod tokens;
 
 pub use factors::*;
+pub use links::*;
 pub use notices::*;
 pub use passkeys::*;
 pub use resets::*;
@@ -189,7 +191,7 @@ impl Operation for GetProfile {
 /// Changes the caller's own profile; fields left out stay.
 #[derive(Serialize, Deserialize, JsonSchema, Fields)]
 pub struct EditProfile {
-    /// Another e-mail address.
+    /// Another e-mail address; refused where the bank sends mails: there a link to the new address changes it.
     pub email: Option<Email>,
     /// Another first name.
     pub first_name: Option<PersonName>,

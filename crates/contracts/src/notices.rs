@@ -28,6 +28,9 @@ pub const fn topic(action: Action) -> Option<Topic> {
     match action {
         A::Registered | A::UserActivated | A::UserRejected | A::UserDisabled => Some(Topic::Account),
         A::PasswordChanged
+        | A::PasswordReset
+        | A::EmailChangeAsked
+        | A::EmailChanged
         | A::TotpEnabled
         | A::TotpDisabled
         | A::PasskeyAdded

@@ -86,6 +86,9 @@ pub enum Error {
     /// Recovery codes stand in for a second factor, and there is none.
     #[error("no second factor")]
     NoSecondFactor,
+    /// About a link of a mail.
+    #[error(transparent)]
+    Link(#[from] LinkFault),
     /// The old password does not fit.
     #[error("the old password is wrong")]
     WrongPassword,
@@ -115,6 +118,26 @@ pub enum Error {
         /// What is wrong with it.
         words: &'static str,
     },
+}
+
+/// Why a link of a mail, or what only a link does, was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkFault {
+    /// No link, or none that still works.
+    #[error("the link works no more")]
+    Ended,
+    /// This person was sent enough links for now.
+    #[error("too many links")]
+    TooMany,
+    /// The bank sends no mails.
+    #[error("no mails are sent")]
+    NoMails,
+    /// Somebody else has the address.
+    #[error("somebody else has the address")]
+    EmailTaken,
+    /// The address is changed by a link.
+    #[error("an address is changed by a link")]
+    AddressByLink,
 }
 
 impl Error {
@@ -192,6 +215,7 @@ impl From<Error> for Problem {
                 Self::refused("weak-password", format!("This password is too easy to guess: it {words}"))
                     .about(field, words)
             }
+            Error::Link(fault) => fault.into(),
             Error::WrongPassword => Self::refused("wrong-password", "The old password is wrong; nothing was changed.")
                 .about("old_password", "is not the password that is valid now"),
             Error::ChangedMeanwhile => Self::conflict(
@@ -218,6 +242,34 @@ impl From<Error> for Problem {
             )
             .about("Idempotency-Key", "was used before with other content"),
             Error::Fault { field, words } => Self::fault(field, words),
+        }
+    }
+}
+
+impl From<LinkFault> for Problem {
+    fn from(fault: LinkFault) -> Self {
+        match fault {
+            LinkFault::Ended => Self::refused(
+                "link-ended",
+                "This link does not work any more: a link works once, for half an hour, and until a newer one is sent. Ask for \
+                 another one.",
+            )
+            .about("token", "works no more"),
+            LinkFault::TooMany => {
+                Self::conflict("too-many-links", "Three links were sent within the last hour. Look for them, or wait.")
+            }
+            LinkFault::NoMails => {
+                Self::conflict("no-mails", "This bank sends no mails, and so no links. Please ask an agent of the bank.")
+            }
+            LinkFault::EmailTaken => Self::conflict(
+                "email-taken",
+                "Somebody else here has this address. Nothing was changed; ask for another address.",
+            ),
+            LinkFault::AddressByLink => Self::conflict(
+                "address-by-link",
+                "Another address is taken into use by a link that is sent there: ask for it at /api/auth/email.",
+            )
+            .about("email", "is changed by a link that is sent to the new address"),
         }
     }
 }

@@ -117,6 +117,36 @@ impl Events<'_> {
         with(self.own(Action::PasswordChanged, person, message), [("sessions_ended", &ended.to_string())])
     }
 
+    pub(crate) fn password_reset_asked(&self, person: &Person) -> LogEvent {
+        let message = format!("A link for a new password was sent to {}.", person.login);
+        LogEvent {
+            subject: Some(person.clone()),
+            ..self.event(Action::PasswordResetAsked, Audience::Members, Level::Info, message)
+        }
+    }
+
+    pub(crate) fn password_reset(&self, person: &Person, ended: usize) -> LogEvent {
+        let message = format!("{} chose a new password through a link; their sessions were ended.", person.login);
+        let event = LogEvent { level: Level::Warning, ..self.own(Action::PasswordReset, person, message) };
+        with(event, [("sessions_ended", &ended.to_string())])
+    }
+
+    pub(crate) fn email_change_asked(&self, person: &Person) -> LogEvent {
+        self.own(
+            Action::EmailChangeAsked,
+            person,
+            format!("{} wants to be written to at another address.", person.login),
+        )
+    }
+
+    pub(crate) fn email_changed(&self, person: &Person) -> LogEvent {
+        self.own(
+            Action::EmailChanged,
+            person,
+            format!("{} is written to at another address from now on.", person.login),
+        )
+    }
+
     pub(crate) fn password_change_failed(&self, person: &Person) -> LogEvent {
         let message = format!("{} gave a wrong old password; the password was not changed.", person.login);
         let event = LogEvent { level: Level::Warning, ..self.own(Action::PasswordChangeFailed, person, message) };

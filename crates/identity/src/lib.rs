@@ -15,6 +15,7 @@ mod factor_reset;
 mod factors;
 mod import;
 mod key_file;
+mod links;
 mod mails;
 mod management;
 mod passkeys;
@@ -33,7 +34,7 @@ mod tokens;
 mod totp;
 mod webauthn;
 
-pub use error::Error;
+pub use error::{Error, LinkFault};
 pub use import::{Given, Import};
 pub use key_file::KeyFileError;
 pub use mails::{Encryption, MailError, Mailing, MailingSettings, Notices};

@@ -3,7 +3,7 @@
 use aaa::{Call, Done};
 use contracts::identity::{ChangePassword, EditProfile, GetProfile, User, WhoAmI};
 
-use crate::error::Error;
+use crate::error::{Error, LinkFault};
 use crate::proof::Again;
 use crate::service::{Identity, tell};
 use crate::store as rows;
@@ -23,6 +23,9 @@ pub(crate) async fn edit_profile(identity: Identity, call: Call<EditProfile, Ide
     let mut changed = Vec::new();
     let EditProfile { email, first_name, last_name, language } = call.request;
     if let Some(email) = email.filter(|email| *email != person.email) {
+        if identity.mailing.is_some() {
+            return Err(LinkFault::AddressByLink.into());
+        }
         person.email = email;
         changed.push("email");
     }
@@ -80,6 +83,8 @@ pub(crate) async fn change_password(identity: Identity, call: Call<ChangePasswor
         return Err(Error::ChangedMeanwhile);
     }
     rows::set_password(&mut tx, by.id, &hash).await?;
+    // A link that was asked for before must not undo the change.
+    rows::void_links(&mut tx, by.id, identity.clock().now()).await?;
     let ended = identity.end_sessions(&mut tx, by.id, Some(by.session)).await?;
     tell(&mut tx, &events.password_changed(&person.named(), ended))?;
     identity.commit_and_deliver(tx).await?;

@@ -68,6 +68,8 @@ pub struct Identity {
     pub(crate) ceremonies: Ceremonies,
     pub(crate) refused: RefusedPasswords,
     pub(crate) networks_pepper: [u8; 32],
+    /// What makes the links in mails work.
+    pub(crate) links_key: [u8; 32],
     /// How mails leave, if they do.
     pub(crate) mailing: Option<Arc<Mailing>>,
     pub(crate) rest: Arc<Rest>,
@@ -105,6 +107,7 @@ impl Identity {
             refused: RefusedPasswords::default(),
             ceremonies,
             networks_pepper,
+            links_key: secret.derived("links"),
             mailing: None,
             rest: Arc::default(),
             further: Further::default(),
@@ -295,6 +298,7 @@ pub fn operations() -> Vec<Entry> {
 }
 
 fn mount(api: Api<Identity>) -> Api<Identity> {
+    use crate::links;
     use crate::mails::choices;
     use crate::{factor_reset, factors, management, passkeys, profile, proof, registration, sign_in, tokens};
     api.serve(registration::register)
@@ -318,6 +322,11 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(profile::change_password)
         .serve(choices::get_mail_choices)
         .serve(choices::choose_mails)
+        .serve(links::get_password_resets)
+        .serve(links::ask_password_reset)
+        .serve(links::reset_password)
+        .serve(links::ask_email_change)
+        .serve(links::confirm_email)
         .serve(proof::prove_again)
         .serve(factors::get_second_factor)
         .serve(factors::begin_totp)

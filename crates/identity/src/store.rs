@@ -14,6 +14,7 @@ use crate::session::{Kind, Proof, Session};
 mod attempts;
 mod factors;
 mod instances;
+mod links;
 mod mails;
 mod passkeys;
 mod resets;
@@ -22,6 +23,7 @@ mod tokens;
 pub(crate) use attempts::*;
 pub(crate) use factors::*;
 pub(crate) use instances::*;
+pub(crate) use links::*;
 pub(crate) use mails::*;
 pub(crate) use passkeys::*;
 pub(crate) use resets::*;
@@ -78,12 +80,13 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0009_notices.sql",
         "sql/migrations/postgres/0009_notices.sql"
     ),
+    store::migration!(10, "links", "sql/migrations/sqlite/0010_links.sql", "sql/migrations/postgres/0010_links.sql"),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");
 const SESSIONS: &str = include_str!("sql/sessions.sql");
 /// Every query of this service, for the test that prepares them all.
-pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS, TOKENS, INSTANCES, MAILS];
+pub const QUERIES: &[&str] = &[PEOPLE, SESSIONS, FACTORS, ATTEMPTS, RESETS, PASSKEYS, TOKENS, INSTANCES, MAILS, LINKS];
 
 const ADD_PERSON: Query<Affected> = Query::find(PEOPLE, "add_person");
 const GET_PERSON: Query<Optional> = Query::find(PEOPLE, "get_person");
@@ -330,6 +333,7 @@ pub(crate) async fn forget(tx: &mut Transaction, now: Timestamp) -> Result<(), S
     forget_tokens(tx, now).await?;
     instances::forget(tx, now).await?;
     mails::forget(tx, now).await?;
+    links::forget(tx, now).await?;
     attempts::forget(tx, now).await
 }
 

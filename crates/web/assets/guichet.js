@@ -27,6 +27,15 @@ addEventListener("pageshow", (event) => {
   }
 });
 
+// A link of a mail brings its code behind the #, which browsers send nowhere; it does not stay in the history either.
+for (const input of document.querySelectorAll("[data-link-code]")) {
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (!code) continue;
+  input.value = code;
+  input.closest(".field").hidden = true;
+  history.replaceState(null, "", location.pathname);
+}
+
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => print());

@@ -41,7 +41,7 @@ async function each(visitor, picture, paths) {
 }
 
 async function guest(visitor, picture) {
-  await each(visitor, picture, { "sign-in": "/sign-in", register: "/register", welcome: "/welcome", nowhere: "/nowhere" });
+  await each(visitor, picture, { "sign-in": "/sign-in", register: "/register", welcome: "/welcome", forgot: "/sign-in/forgot", "new-password": "/sign-in/new-password", "new-address": "/sign-in/new-address#code=abc", nowhere: "/nowhere" });
   await visitor.go("/register");
   await visitor.submit();
   await visitor.page.locator("#errors").waitFor();

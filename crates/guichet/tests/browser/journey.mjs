@@ -39,6 +39,8 @@ export async function journey(browser, line, language) {
   await otherPages(cast);
   await closedDoors(cast);
   await newPassword(cast);
+  await linksOfMails(await arrive(), cast.words, true);
+  await linksOfMails(await arrive({ javaScriptEnabled: false }), cast.words, false);
   await cast.member.leave();
   await cast.agent.leave();
   const superuser = await arrive();
@@ -97,6 +99,29 @@ async function activate({ agent, member, words, login }) {
   await member.signIn({ login, password: PASSWORD });
   await member.see(words.greeting, "h1");
   await member.inspect("first visit, no account");
+}
+
+/** The pages that mails lead to. This bank sends none, and says so where somebody wants one. */
+async function linksOfMails(visitor, words, scripts) {
+  const inspect = async (name) => scripts && (await visitor.inspect(name));
+  await visitor.page.locator("main a[href='/sign-in/forgot']").click();
+  await visitor.see(words.noMails);
+  await inspect("a forgotten password");
+  for (const path of ["/sign-in/new-password", "/sign-in/new-address"]) {
+    await visitor.go(`${path}#code=not-a-code`);
+    const field = visitor.page.locator("#token");
+    if (scripts) {
+      await until("the code is in the form", async () => (await field.inputValue()) === "not-a-code");
+      check(!visitor.page.url().includes("not-a-code"), "the code stays in the address");
+    } else await field.fill("not-a-code");
+    check((await field.isVisible()) !== scripts, "the code is asked for where no script brings it");
+    if (path.endsWith("password")) await visitor.fill({ new_password: NEXT_PASSWORD, again: NEXT_PASSWORD });
+    await inspect(`behind a link, ${path}`);
+    await visitor.submit();
+    await visitor.see(words.linkEnded, "#errors");
+    await inspect(`behind a link that ended, ${path}`);
+  }
+  await visitor.leave();
 }
 
 /** The agent approves the request that the member looks at, from the list. */

@@ -77,6 +77,12 @@ async fn is_told(up: Up, relay: &mut Relay) {
     let from = open_account(&camille, &agent, "Daily").await;
     let to = open_account(&hugo, &agent, "Savings").await;
     fund(&camille, &agent, &from, "98.76").await;
+    // What she wants counts when a happening is heard of: those before are told.
+    eventually("the deposit is told", async || {
+        let told = relay.mails();
+        told.iter().any(|mail| mail.header("Subject").ends_with(" : demande approuvée (dépôt)")).then_some(())
+    })
+    .await;
     let nothing = json!({ "sign_ins": "never", "requests": false, "transfers": true });
     let put = Ask::new("PUT", "/api/auth/mails").json(&nothing);
     assert_eq!(camille.client.call(put).await.expect(200), nothing);
@@ -130,6 +136,107 @@ async fn a_bank_whose_services_stand_apart_tells_the_same() {
     let mut relay = Relay::start(&keys);
     let config = configured(home.path(), relay.port, &keys).display().to_string();
     is_told(Up::on(&home.path().join("data")).with(&["--config", &config, "--apart"]), &mut relay).await;
+}
+
+/// A form of the pages.
+fn form(path: &str, fields: &[(&str, &str)]) -> Ask {
+    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    Ask::new("POST", path).raw("application/x-www-form-urlencoded", fields.join("&"))
+}
+
+/// The next mail to this address whose plain text has a link for `page`, and the code of that link.
+async fn link(relay: &mut Relay, to: &str, page: &str) -> String {
+    eventually("the link", async || {
+        let mails = relay.mails();
+        let mail = mails.iter().rfind(|mail| mail.to == [to] && mail.plain.contains(page))?;
+        let (_, code) = mail.plain.split_once("#code=").unwrap();
+        Some(code.split_whitespace().next().unwrap().to_owned())
+    })
+    .await
+}
+
+fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_under(&path) } else { vec![path] }).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_password_is_replaced_through_a_link_whose_code_stands_nowhere() {
+    let (home, keys) = (tempfile::tempdir().unwrap(), Keys::of("localhost"));
+    let mut relay = Relay::start(&keys);
+    let config = configured(home.path(), relay.port, &keys).display().to_string();
+    let data = home.path().join("data");
+    let bank = Up::in_any_way_on(&data).with(&["--config", &config]).start();
+    let anyone = bank.client();
+    let admin = bank.people("superuser").remove(0);
+    let admin = sign_in(&anyone, &admin.login, &admin.password).await;
+    let agent = hire(&anyone, &admin, "agathe").await;
+    let camille = join(&anyone, &agent, "camille").await;
+
+    // The page answers alike whoever is meant, and whether anybody is.
+    let mut answers = Vec::new();
+    for who in ["nobody", "camille", "nobody@example.org", "camille@example.org"] {
+        let answer = anyone.call(form("/sign-in/forgot", &[("who", who)])).await;
+        let mut headers = answer.headers.clone();
+        for own in ["date", "x-trace-id", "traceparent"] {
+            headers.remove(own);
+        }
+        answers.push((answer.status, headers, answer.text));
+    }
+    assert_eq!((answers[0].0, answers[0].1["location"].to_str().unwrap()), (303, "/sign-in/forgot?asked=yes"));
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    // Of the two that were asked for, the newer one holds.
+    let entries = async || admin.client.get("/api/logs?action=PASSWORD_RESET_ASKED").await.expect(200);
+    eventually("both were asked for", async || (entries().await["items"].as_array()?.len() == 2).then_some(())).await;
+    let mut tried = Vec::new();
+    let password = "copper lantern under snowfall";
+    let reset =
+        |code: &str| form("/sign-in/new-password", &[("token", code), ("new_password", password), ("again", password)]);
+    eventually("the link that holds", async || {
+        let code = link(&mut relay, "camille@example.org", "/sign-in/new-password#").await;
+        if tried.contains(&code) {
+            return None;
+        }
+        tried.push(code.clone());
+        let page = anyone.get("/sign-in/new-password").await;
+        assert!(page.status == 200 && page.text.contains("data-link-code"), "{page:?}");
+        let answer = anyone.call(reset(&code)).await;
+        assert!(answer.headers.get("set-cookie").is_none(), "a link signs nobody in: {answer:?}");
+        (answer.status == 303).then_some(())
+    })
+    .await;
+    let code = tried.last().unwrap();
+    assert_eq!(anyone.call(reset(code)).await.status, 422, "once");
+    camille.client.get("/api/auth/whoami").await.problem(401, "unauthorized");
+    let old = anyone.call(Ask::new("POST", "/api/auth/login").basic("camille", crate::people::PASSWORD)).await;
+    old.problem(401, "sign-in-refused");
+    let camille = sign_in(&anyone, "camille", password).await;
+    eventually("it is told", async || {
+        relay
+            .mails()
+            .iter()
+            .any(|mail| mail.header("Subject").ends_with("votre mot de passe a été remplacé"))
+            .then_some(())
+    })
+    .await;
+
+    // Another address, by the pages' operations: asked for here, confirmed with what went there.
+    let wish = json!({ "email": "camille@new.example" });
+    camille.client.post("/api/auth/email", &wish).await.expect(204);
+    let address = link(&mut relay, "camille@new.example", "/sign-in/new-address#").await;
+    let confirmed = anyone.call(form("/sign-in/new-address", &[("token", &address)])).await;
+    assert_eq!(confirmed.status, 303, "{confirmed:?}");
+    assert_eq!(camille.client.get("/api/auth/profile").await.expect(200)["email"], "camille@new.example");
+
+    // Neither a table, nor the journal, nor a record of calls, nor the log holds what makes a link work.
+    assert!(bank.terminate().success());
+    for file in files_under(&data) {
+        let bytes = std::fs::read(&file).unwrap();
+        for code in tried.iter().chain([&address]) {
+            assert!(!bytes.windows(code.len()).any(|part| part == code.as_bytes()), "{code} stands in {file:?}");
+        }
+    }
 }
 
 #[test]

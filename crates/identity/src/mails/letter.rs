@@ -17,6 +17,8 @@ pub(crate) struct About<'a> {
     /// Where the bank is reached, if that is known.
     pub(crate) origin: Option<&'a str>,
     pub(crate) at: Timestamp,
+    /// What makes a link of this mail work, if it has one.
+    pub(crate) code: Option<&'a str>,
 }
 
 impl About<'_> {
@@ -53,6 +55,8 @@ pub(crate) struct Letter {
     pub(crate) subject: String,
     paragraphs: Vec<String>,
     link: Option<Link>,
+    /// For whoever has to type or paste what the link carries, under its name.
+    code: Option<(String, String)>,
     /// Who writes, and why nobody needs to answer.
     foot: String,
 }
@@ -60,7 +64,7 @@ pub(crate) struct Letter {
 impl Letter {
     /// What is said of this action; nothing when nobody is told of it.
     pub(crate) fn of(action: Action, detail: Option<&str>, about: &About<'_>) -> Option<Self> {
-        let words::Words { subject, paragraphs, link } = words::of(action, detail, about)?;
+        let words::Words { subject, paragraphs, link, code } = words::of(action, detail, about)?;
         let greeting = format!("{} {},", about.say("Bonjour", "Hello"), about.login);
         let foot = match about.language {
             Language::Fr => format!(
@@ -78,6 +82,7 @@ impl Letter {
             subject: one_line(&format!("{} : {subject}", about.bank), about.language),
             paragraphs: std::iter::once(greeting).chain(paragraphs).collect(),
             link,
+            code,
             foot,
         })
     }
@@ -100,6 +105,11 @@ impl Letter {
             text.push_str(&link.address);
             text.push_str("\n\n");
         }
+        if let Some((name, code)) = &self.code {
+            wrap(&mut text, name);
+            text.push_str(code);
+            text.push_str("\n\n");
+        }
         text.push_str("-- \n");
         wrap(&mut text, &self.foot);
         text
@@ -112,9 +122,12 @@ impl Letter {
         let link = self.link.as_ref().map_or_else(String::new, |link| {
             format!("<p><a href=\"{}\">{}</a></p>\n", escaped(&link.address), escaped(&link.words))
         });
+        let code = self.code.as_ref().map_or_else(String::new, |(name, code)| {
+            format!("<p>{}<br><code>{}</code></p>\n", escaped(name), escaped(code))
+        });
         format!(
             "<!DOCTYPE html>\n<html lang=\"{}\">\n<head><meta charset=\"utf-8\"><title>{}</title></head>\n\
-             <body style=\"font-family: sans-serif; max-width: 36em\">\n{paragraphs}{link}\
+             <body style=\"font-family: sans-serif; max-width: 36em\">\n{paragraphs}{link}{code}\
              <p style=\"font-size: smaller\">{}</p>\n</body>\n</html>\n",
             self.language_tag(),
             escaped(&self.subject),
@@ -170,8 +183,8 @@ mod tests {
     fn letter(action: Action, language: Language, bank: &str) -> Option<Letter> {
         let login: Login = "camille".parse().unwrap();
         let at = Timestamp::from_seconds(1_800_000_000);
-        let about = About { language, login: &login, bank, origin: Some("https://bank.example"), at };
-        Letter::of(action, Some("detail"), &about)
+        let about = About { language, login: &login, bank, origin: Some("https://bank.example"), at, code: None };
+        Letter::of(action, None, &about)
     }
 
     #[test]

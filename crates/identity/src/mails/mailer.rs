@@ -11,6 +11,7 @@ use vocabulary::{Timestamp, UserId};
 use super::post::{Carrier, Mailing, Undelivered};
 use super::{Letter, letter};
 use crate::error::Error;
+use crate::links::WORKS;
 use crate::person::Person;
 use crate::service::{Identity, tell};
 use crate::store as rows;
@@ -41,6 +42,14 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
+    /// The link that it carries.
+    fn link(&self) -> Option<Uuid> {
+        match self.action {
+            Action::PasswordResetAsked | Action::EmailChangeAsked => self.detail.as_deref()?.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// The same for the same event, person and address, whoever sends it and however often.
     fn stable_id(&self) -> String {
         let digest = Sha256::new()
@@ -91,12 +100,19 @@ impl Identity {
     /// Sends the mails that are due; nothing without [`crate::Mailing`]. To be called every moment.
     pub async fn send_due_mails(&self) -> Result<(), Error> {
         let Some(mailing) = self.mailing.clone() else { return Ok(()) };
+        self.send_asked_links().await?;
         if self.rest.lasts(self.clock().now()) {
             return Ok(());
         }
         let mut carrier = None;
         for _ in 0..ROUND {
             let Some((mail, person)) = self.next_mail().await? else { break };
+            if let Some(link) = mail.link()
+                && !self.still_leaves(link, &person, &mail.address).await?
+            {
+                self.drop_mail(&mail).await?;
+                continue;
+            }
             match self.send(&mailing, &mut carrier, &mail, &person).await {
                 Ok(()) => {
                     if self.rest.end() {
@@ -155,12 +171,17 @@ impl Identity {
         person: &Person,
     ) -> Result<(), Undelivered> {
         let origin = self.origin();
+        let code = mail.link().map(|id| self.link_code(id));
+        if code.is_some() && self.clock().now() >= mail.at.plus(WORKS) {
+            return Err(Undelivered::Never("its link ran out before the relay could be used".to_owned()));
+        }
         let known = letter::About {
             language: person.language,
             login: &person.login,
             bank: &mailing.bank,
             origin: origin.as_deref(),
             at: mail.at,
+            code: code.as_deref(),
         };
         let letter = Letter::of(mail.action, mail.detail.as_deref(), &known)
             .ok_or_else(|| Undelivered::Never("there is nothing to be said about this".to_owned()))?;
@@ -180,6 +201,13 @@ impl Identity {
     async fn settle(&self, mail: &Mail, state: &str, why: Option<&str>) -> Result<(), Error> {
         let mut tx = self.store.begin().await?;
         rows::settle_mail(&mut tx, mail.id, self.instance(), state, self.clock().now(), why).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// It was never to leave.
+    async fn drop_mail(&self, mail: &Mail) -> Result<(), Error> {
+        let mut tx = self.store.begin().await?;
+        rows::drop_mail(&mut tx, mail.id, self.instance()).await?;
         Ok(tx.commit().await?)
     }
 

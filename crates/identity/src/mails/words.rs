@@ -8,11 +8,14 @@ pub(super) struct Words {
     pub(super) subject: String,
     pub(super) paragraphs: Vec<String>,
     pub(super) link: Option<Link>,
+    /// What the link carries, under its name.
+    pub(super) code: Option<(String, String)>,
 }
 
 /// The words for an action that people are told of.
 pub(super) fn of(action: Action, detail: Option<&str>, about: &About<'_>) -> Option<Words> {
-    account(action, about)
+    linked(action, about)
+        .or_else(|| account(action, about))
         .or_else(|| sign_in(action, detail, about))
         .or_else(|| security(action, about))
         .or_else(|| request(action, about))
@@ -25,7 +28,44 @@ fn words(about: &About<'_>, subject: (&str, &str), paragraphs: Vec<String>) -> W
         words: about.say("Ouvrir la banque", "Open the bank"),
         address: format!("{}/", origin.trim_end_matches('/')),
     });
-    Words { subject: about.say(subject.0, subject.1), paragraphs, link }
+    Words { subject: about.say(subject.0, subject.1), paragraphs, link, code: None }
+}
+
+/// A mail whose point is a link. What the link carries stands behind `#`, where no server, log or other site ever sees it;
+/// it is told apart for browsers without scripts, where the page asks for it.
+fn linked(action: Action, about: &About<'_>) -> Option<Words> {
+    let (code, origin) = (about.code?, about.origin?.trim_end_matches('/'));
+    let (subject, text, path, button) = match action {
+        Action::PasswordResetAsked => (
+            ("un nouveau mot de passe", "a new password"),
+            about.say(
+                "Quelqu’un, vous sans doute, a demandé un nouveau mot de passe pour votre accès. Le lien ci-dessous permet de le \
+                 choisir : il sert une fois, pendant une demi-heure, et remplace les précédents. Votre second facteur, si vous en avez un, reste \
+                 demandé. Si vous n’avez rien demandé, ignorez ce message : rien n’a changé.",
+                "Somebody, probably you, asked for a new password for your access. With the link below you choose it: it works \
+                 once, for half an hour, and replaces earlier ones. Your second factor, if you have one, is still asked for. If you did not ask for \
+                 this, ignore this message: nothing has changed.",
+            ),
+            "sign-in/new-password",
+            about.say("Choisir un nouveau mot de passe", "Choose a new password"),
+        ),
+        Action::EmailChangeAsked => (
+            ("confirmez votre adresse", "confirm your address"),
+            about.say(
+                "Vous voulez recevoir ici les messages de la banque. Confirmez-le par le lien ci-dessous : il sert une fois, \
+                 pendant une demi-heure. Si vous n’avez rien demandé, ignorez ce message.",
+                "You want the bank to write to you here. Please confirm it by the link below: it works once, for half an hour. \
+                 If you did not ask for this, ignore this message.",
+            ),
+            "sign-in/new-address",
+            about.say("Confirmer cette adresse", "Confirm this address"),
+        ),
+        _ => return None,
+    };
+    let link = Some(Link { words: button, address: format!("{origin}/{path}#code={code}") });
+    let name = about.say("Si la page demande le code :", "If the page asks for the code:");
+    let code = Some((name, code.to_owned()));
+    Some(Words { subject: about.say(subject.0, subject.1), paragraphs: vec![text], link, code })
 }
 
 fn account(action: Action, about: &About<'_>) -> Option<Words> {
@@ -90,6 +130,27 @@ fn security(action: Action, about: &About<'_>) -> Option<Words> {
         Action::PasswordChanged => (
             ("votre mot de passe a été changé", "your password was changed"),
             ("Votre mot de passe a été changé", "Your password was changed"),
+        ),
+        Action::PasswordReset => (
+            ("votre mot de passe a été remplacé", "your password was replaced"),
+            (
+                "Votre mot de passe a été remplacé grâce à un lien envoyé par courriel ; toutes vos sessions sont terminées",
+                "Your password was replaced through a link that was sent by mail; all your sessions have ended",
+            ),
+        ),
+        Action::EmailChangeAsked => (
+            ("changement d’adresse demandé", "change of address asked for"),
+            (
+                "Quelqu’un a demandé que la banque vous écrive à une autre adresse, où un lien a été envoyé",
+                "Somebody asked the bank to write to you at another address, and a link was sent there",
+            ),
+        ),
+        Action::EmailChanged => (
+            ("votre adresse a été changée", "your address was changed"),
+            (
+                "La banque vous écrit désormais à une autre adresse, confirmée",
+                "The bank writes to you at another address from now on, confirmed",
+            ),
         ),
         Action::TotpEnabled => (
             ("application d’authentification ajoutée", "authenticator app set up"),

@@ -41,6 +41,9 @@ update mails set held_until = 0, due_at = $3, problem = $4 where id = $1 and sta
 -- name: settle_mail!
 update mails set state = $3, settled_at = $4, problem = $5, held_until = 0 where id = $1 and state = 'waiting' and holder = $2;
 
+-- name: drop_mail!
+delete from mails where id = $1 and state = 'waiting' and holder = $2;
+
 -- name: oldest_mail$
 select at from mails where state = 'waiting' order by at limit 1;
 

@@ -20,6 +20,7 @@ const TAKE_MAIL: Query<Optional> = Query::find(MAILS, "take_mail");
 const LET_GO: Query<Affected> = Query::find(MAILS, "let_go");
 const POSTPONE_MAIL: Query<Affected> = Query::find(MAILS, "postpone_mail");
 const SETTLE_MAIL: Query<Affected> = Query::find(MAILS, "settle_mail");
+const DROP_MAIL: Query<Affected> = Query::find(MAILS, "drop_mail");
 const OLDEST_MAIL: Query<Scalar<Timestamp>> = Query::find(MAILS, "oldest_mail");
 const COUNT_FAILED_MAILS: Query<Scalar<i64>> = Query::find(MAILS, "count_failed_mails");
 const FORGET_MAILS: Query<Affected> = Query::find(MAILS, "forget_mails");
@@ -93,6 +94,11 @@ pub(crate) async fn settle_mail(
     why: Option<&str>,
 ) -> Result<bool, StoreError> {
     Ok(tx.run(&SETTLE_MAIL, params![id, holder, state, now, why.map(ToOwned::to_owned)]).await? == 1)
+}
+
+/// A mail of this instance that is not to leave after all.
+pub(crate) async fn drop_mail(tx: &mut Transaction, id: Uuid, holder: [u8; 32]) -> Result<(), StoreError> {
+    tx.run(&DROP_MAIL, params![id, holder]).await.map(drop)
 }
 
 /// Since when the mail waits that waits longest.

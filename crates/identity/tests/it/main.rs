@@ -5,6 +5,7 @@
 mod factors;
 mod importing;
 mod limits;
+mod links;
 mod mailing;
 mod managing;
 mod passkeys;
@@ -237,5 +238,5 @@ async fn every_query_is_valid_on_every_database() {
 #[test]
 fn every_declared_operation_is_served() {
     let served: Vec<&str> = identity::operations().iter().map(|entry| entry.operation).collect();
-    assert_eq!(served.len(), 47, "{served:?}");
+    assert_eq!(served.len(), 52, "{served:?}");
 }

@@ -6,6 +6,7 @@ mod dashboard;
 mod entry;
 mod inbox;
 mod journal;
+mod links;
 mod live;
 mod logs;
 mod moving;
@@ -40,6 +41,9 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/sign-in", show(Open, sign_in::sign_in).merge(act(Open, sign_in::do_sign_in)))
         .route("/sign-in/code", show(Open, sign_in::code).merge(act(Open, sign_in::do_code)))
         .route("/sign-in/lost", show(Open, sign_in::lost).merge(act(Open, sign_in::do_lost)))
+        .route("/sign-in/forgot", show(Open, links::forgot).merge(act(Open, links::do_forgot)))
+        .route("/sign-in/new-password", show(Open, links::new_password).merge(act(Open, links::do_new_password)))
+        .route("/sign-in/new-address", show(Open, links::new_address).merge(act(Open, links::do_new_address)))
         .route("/sign-in/passkey", act(Open, passkeys::do_sign_in))
         .route("/sign-in/passkey/options", act(Open, passkeys::options))
         .route("/prove/passkey", act(Signed, passkeys::do_prove))

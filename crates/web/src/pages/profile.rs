@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use aaa::Problem;
 use askama::Template;
 use contracts::identity::{
-    ChangePassword, ChooseMails, EditProfile, GetMailChoices, GetProfile, GetSecondFactor, MailChoices, SignInMails,
-    User,
+    AskEmailChange, ChangePassword, ChooseMails, EditProfile, GetMailChoices, GetPasswordResets, GetProfile,
+    GetSecondFactor, MailChoices, SignInMails, User,
 };
 use vocabulary::Timestamp;
 
@@ -28,6 +29,8 @@ pub(crate) struct ProfilePage {
     /// Whether a second factor is asked for.
     pub(crate) second_factor: bool,
     pub(crate) mails: MailChoices,
+    /// Whether another address is confirmed by a link.
+    pub(crate) by_mail: bool,
 }
 
 impl ProfilePage {
@@ -56,8 +59,12 @@ pub(crate) async fn profile(visit: Arc<Visit>) -> Outcome {
 
 async fn show_profile(visit: &Visit, mut e: Entries) -> Outcome {
     let t = visit.t;
-    let (u, second, mails) =
-        tokio::try_join!(visit.call(GetProfile {}), visit.call(GetSecondFactor {}), visit.call(GetMailChoices {}))?;
+    let (u, second, mails, resets) = tokio::try_join!(
+        visit.call(GetProfile {}),
+        visit.call(GetSecondFactor {}),
+        visit.call(GetMailChoices {}),
+        visit.call(GetPasswordResets {}),
+    )?;
     e.suggest("first_name", &u.first_name);
     e.suggest("last_name", &u.last_name);
     e.suggest("email", &u.email);
@@ -65,7 +72,8 @@ async fn show_profile(visit: &Visit, mut e: Entries) -> Outcome {
     let title = if e.failed() { error_title(visit, t.my_profile()) } else { t.my_profile().to_owned() };
     let previous = visit.me()?.previous_login_at;
     let f = visit.frame(Place::Profile, title).await;
-    page_as(e.status(), &ProfilePage { f, t, e, u, previous, second_factor: asks_second(&second), mails })
+    let (second_factor, by_mail) = (asks_second(&second), resets.by_mail);
+    page_as(e.status(), &ProfilePage { f, t, e, u, previous, second_factor, mails, by_mail })
 }
 
 pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {
@@ -76,10 +84,10 @@ pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {
     let email = e.take(t, "email");
     if !e.failed() {
         let language = texts::language(visit.form.get("language"));
-        match visit.call(EditProfile { email, first_name, last_name, language }).await {
-            Ok(user) => {
+        match edit(&visit, EditProfile { email, first_name, last_name, language }).await {
+            Ok((user, done)) => {
                 visit.web.sessions.forget(&visit.me()?.secret.0);
-                let mut response = see_other("/profile?done=saved");
+                let mut response = see_other(done);
                 set_cookie(&mut response, &session::lasting_cookie(LANGUAGE_COOKIE, T(user.language).tag()));
                 return Ok(response);
             }
@@ -87,6 +95,21 @@ pub(crate) async fn do_profile(visit: Arc<Visit>) -> Outcome {
         }
     }
     show_profile(&visit, e).await
+}
+
+/// Where the bank sends mails, another address is asked for at first, and the rest is kept at once.
+async fn edit(visit: &Visit, edit: EditProfile) -> Result<(User, &'static str), Problem> {
+    let EditProfile { email, first_name, last_name, language } = edit;
+    let whole =
+        EditProfile { email: email.clone(), first_name: first_name.clone(), last_name: last_name.clone(), language };
+    match (visit.call(whole).await, email) {
+        (Err(problem), Some(email)) if problem.code() == "address-by-link" => {
+            visit.call(AskEmailChange { email }).await?;
+            let rest = EditProfile { email: None, first_name, last_name, language };
+            Ok((visit.call(rest).await?, "/profile?done=address"))
+        }
+        (user, _) => Ok((user?, "/profile?done=saved")),
+    }
 }
 
 /// Of the mails that one may do without, those that one wants.

@@ -9,7 +9,8 @@ use super::samples::{
 use askama::Template;
 use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
 use contracts::identity::{
-    FactorReset, Language, MailChoices, Passkey, PersonalToken, ResetState, SecondFactor, Session, UserState,
+    FactorReset, Language, MailChoices, Passkey, PasswordResets, PersonalToken, ResetState, SecondFactor, Session,
+    UserState,
 };
 use contracts::journal::{LoggedEntry, Per};
 use contracts::monitor::{Health, ServiceStatus, Status, Truth};
@@ -23,6 +24,7 @@ use super::dashboard::{Counted, DashboardPage};
 use super::entry::{RegisterPage, WelcomePage};
 use super::inbox::InboxPage;
 use super::journal::{NoticesPage, notice};
+use super::links::{ForgotPage, NewAddressPage, NewPasswordPage};
 use super::logs::LogsPage;
 use super::moving::{MoveCheck, MoveForm, To};
 use super::passkeys::{NewPasskeyPage, PasskeyPage};
@@ -72,6 +74,7 @@ fn people_pages(t: T, pages: &mut Pages) {
             previous,
             second_factor: true,
             mails: MailChoices::default(),
+            by_mail: true,
         }
         .render(),
     );
@@ -93,6 +96,19 @@ fn security_pages(t: T, pages: &mut Pages) {
     add("code", CodePage { f: open(t.code_title()), t, e: Entries::default(), next: "/".into() }.render());
     let e = faulty(b"", &[("otp", t.code_wrong())]);
     add("code_wrong", CodePage { f: open(t.code_title()), t, e, next: "/".into() }.render());
+    let mut add_forgot = |name, by_mail, asked| {
+        let (f, e, resets) = (open(t.forgot_title()), Entries::default(), PasswordResets { by_mail, minutes: 30 });
+        add(name, ForgotPage { f, t, e, resets, asked }.render());
+    };
+    add_forgot("forgot", true, false);
+    add_forgot("forgot_asked", true, true);
+    add_forgot("forgot_without_mails", false, false);
+    let e = faulty(b"token=abc", &[("token", t.link_ended()), ("again", t.passwords_differ())]);
+    add("new_password", NewPasswordPage { f: open(t.reset_title()), t, e }.render());
+    for (name, taken) in [("new_address", false), ("new_address_taken", true)] {
+        let (f, e) = (open(t.address_title()), Entries::default());
+        add(name, NewAddressPage { f, t, e, taken }.render());
+    }
     add("lost", LostPage { f: open(t.lost_title()), t, asked: false }.render());
     add("lost_asked", LostPage { f: open(t.lost_asked_title()), t, asked: true }.render());
     let e = faulty(b"next=/profile/security", &[("", t.proof_refused())]);
@@ -515,8 +531,8 @@ fn every_page_renders_in_both_languages_within_its_rules() {
             assert!(!html.contains("<b>"), "{page}: what people write is escaped");
             assert!(html.len() < 100_000, "{page}: {} bytes", html.len());
             let posts = html.matches("method=\"post\"").count();
-            let open = ["sign_in", "register", "sign_in_refused", "register_faults", "code", "code_wrong", "lost"]
-                .contains(&name);
+            let open = ["sign_in", "register", "sign_in_refused", "register_faults", "code", "code_wrong", "lost"];
+            let open = open.contains(&name) || ["forgot", "new_password", "new_address"].contains(&name);
             assert!(open || html.matches("name=\"csrf\"").count() == posts, "{page}: every form carries the token");
             assert!(html.matches("<table").count() == html.matches("<caption").count(), "{page}: captions");
             let labels = html.matches("<label").count();

@@ -53,6 +53,7 @@ pub(crate) async fn sign_in(visit: Arc<Visit>) -> Outcome {
     let why = match visit.query.get("why") {
         "ended" => Some(visit.t.why_ended()),
         "out" => Some(visit.t.why_signed_out()),
+        "reset" => Some(visit.t.why_reset()),
         "late" => Some(visit.t.why_late()),
         _ if !visit.query.get("next").is_empty() => Some(visit.t.why_needed()),
         _ => None,

@@ -267,6 +267,10 @@ impl T {
             "approved" => self.pick("La demande est approuvée.", "The request is approved."),
             "rejected" => self.pick("La demande est refusée.", "The request is rejected."),
             "saved" => self.pick("Votre profil est à jour.", "Your profile is up to date."),
+            "address" => self.pick(
+                "Votre profil est à jour. Un lien est parti vers la nouvelle adresse : elle vaudra quand vous l’aurez suivi.",
+                "Your profile is up to date. A link was sent to the new address: it counts once you have followed it.",
+            ),
             "password" => self.pick("Votre mot de passe est changé.", "Your password is changed."),
             "ended" => self.pick("La session est terminée.", "The session has ended."),
             "others-ended" => self.pick("Vos autres sessions sont terminées.", "Your other sessions have ended."),

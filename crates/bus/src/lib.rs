@@ -28,7 +28,7 @@ use vocabulary::Timestamp;
 
 use pattern::Pattern;
 pub use relay::Relay;
-pub use seal::{KeyId, OpeningKey, OpeningKeys, SealError, SealingKey};
+pub use seal::{KeyId, OpeningKey, OpeningKeys, SealError, Sealer, SealingKey};
 
 /// An event on its way.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,6 +54,10 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Most events in one delivery.
 const BATCH: u32 = 200;
+/// The same for who takes large ones, while more wait.
+const MOST: u32 = 1000;
+/// Payloads of a delivery, in bytes, from which the next is not larger.
+const HEAVY: usize = 1_000_000;
 
 /// Where services tell and others listen. Clones share the subscribers.
 #[derive(Clone)]
@@ -95,13 +99,23 @@ impl Bus {
         self.add(pattern, name, 1, Arc::new(one));
     }
 
-    /// Like [`Bus::subscribe`], for a subscriber that takes many events of one source in one transaction: all or none.
+    /// Like [`Bus::subscribe`], for a subscriber that takes many events of one source in one transaction: all or none, 200 at
+    /// most.
     pub fn subscribe_in_batches<F, Fut>(&self, pattern: &'static str, name: &'static str, take: F)
     where
         F: Fn(Vec<Envelope>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), Failure>> + Send + 'static,
     {
         self.add(pattern, name, BATCH as usize, Arc::new(move |envelopes| take(envelopes).boxed()));
+    }
+
+    /// The same for one to whom every event goes: up to a thousand while more wait, as long as they are small.
+    pub fn subscribe_in_large_batches<F, Fut>(&self, pattern: &'static str, name: &'static str, take: F)
+    where
+        F: Fn(Vec<Envelope>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.add(pattern, name, MOST as usize, Arc::new(move |envelopes| take(envelopes).boxed()));
     }
 
     fn add(&self, pattern: &'static str, name: &'static str, at_once: usize, take: Take) {

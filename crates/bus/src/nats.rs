@@ -23,6 +23,9 @@ const STREAM: &str = "JOURNAL";
 /// The keeper's place in the stream.
 const CONSUMER: &str = "journal";
 
+/// Publications of one source that wait for the broker's acknowledgement.
+const UNACKNOWLEDGED: usize = 256;
+
 /// What can go wrong with a broker, in words for the person who has to mend it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use vocabulary::Chance;
 
 use crate::backoff::Backoff;
-use crate::{BATCH, Bus, Envelope, Subscriber};
+use crate::{BATCH, Bus, Envelope, HEAVY, Subscriber};
 
 /// How often to look without having been told: another process may have written to the same database.
 const LOOK: Duration = Duration::from_secs(1);
@@ -162,10 +162,10 @@ struct Lane {
 impl Lane {
     async fn run(mut self) {
         let mut notified = self.store.outbox_notified();
-        let mut place = 0;
+        let (mut place, mut most) = (0, BATCH);
         while !self.is_stopped() {
             notified.mark_unchanged();
-            match self.store.outbox_after(place, BATCH).await {
+            match self.store.outbox_after(place, most).await {
                 Ok(batch) if batch.is_empty() => {
                     tokio::select! {
                         _ = self.stopped.changed() => {}
@@ -173,7 +173,10 @@ impl Lane {
                         () = tokio::time::sleep(LOOK) => {}
                     }
                 }
-                Ok(batch) => place = self.deliver(batch, place).await,
+                Ok(batch) => {
+                    most = self.next_most(&batch, most);
+                    place = self.deliver(batch, place).await;
+                }
                 Err(error) => {
                     let wait = self.backoff.fail();
                     if self.backoff.failures() == 1 {
@@ -183,6 +186,15 @@ impl Lane {
                 }
             }
         }
+    }
+
+    /// How many events to read next: more of them while more wait than were read, so that there are fewer transactions for each
+    /// event; as few as at first where they are large, so that memory stays bounded.
+    fn next_most(&self, read: &[Told], most: u32) -> u32 {
+        let bytes = read.iter().fold(0_usize, |sum, told| sum.saturating_add(told.payload.len()));
+        let all = u32::try_from(read.len()).is_ok_and(|count| count >= most);
+        let taken = u32::try_from(self.subscriber.at_once).unwrap_or(BATCH).max(BATCH);
+        if all && bytes < HEAVY { most.saturating_mul(2).min(taken) } else { BATCH }
     }
 
     fn is_stopped(&self) -> bool {

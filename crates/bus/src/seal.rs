@@ -1,25 +1,35 @@
 //! Closes events so that only the journal reads them, whoever carries or keeps them on the way.
 //!
-//! HPKE (RFC 9180), base mode: X25519, HKDF-SHA256, AES-256-GCM. Who the event is from, its number, subject, identifier
-//! and time are not hidden, and are bound to it: changed on the way, it does not open. Promises nothing about who closed
-//! it, since anybody has the public key: that is for the rights at the broker. Keys rotate: an event names the key that
-//! closed it, and whoever opens holds several.
+//! Events that go together share a key of their own, made for them and forgotten, which goes with each of them, closed for the
+//! journal with HPKE (RFC 9180, base mode: X25519, HKDF-SHA256, AES-256-GCM); each is closed with it by AES-256-GCM. Who the
+//! event is from, its number, subject, identifier and time are not hidden, and are bound to it: changed on the way, it does not
+//! open. Promises nothing about who closed it, since anybody has the public key: that is for the rights at the broker. Keys
+//! rotate: an event names the key that closed it, and whoever opens holds several.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use pki::files::{self, Readers};
 use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_256 as SUITE;
 use rustls::crypto::hpke::{EncapsulatedSecret, Hpke as _, HpkePrivateKey, HpkePublicKey};
 use sha2::{Digest, Sha256};
+use vocabulary::Chance;
 use zeroize::Zeroizing;
 
 use crate::Envelope;
 
 /// What the key is for: a key of this kind opens nothing that was closed for another purpose.
-const PURPOSE: &[u8] = b"guichet event, version 1";
-/// Bytes of an X25519 key, public or private, and of the encapsulated secret.
+const PURPOSE: &[u8] = b"guichet events, version 2";
+/// Bytes of an X25519 key, public or private, of the encapsulated secret, and of the key that events share.
 const KEY: usize = 32;
+/// What comes before the event itself: the encapsulated secret, the shared key with its tag, and which event of the key's it is.
+const SHARED: usize = KEY + KEY + 16;
+const COUNT: usize = 4;
+/// Shared keys that whoever opens remembers: as many as sources have deliveries on their way.
+const REMEMBERED: usize = 16;
 const PUBLIC: &str = "GUICHET EVENT PUBLIC KEY";
 const PRIVATE: &str = "GUICHET EVENT PRIVATE KEY";
 
@@ -93,14 +103,56 @@ impl SealingKey {
         &self.id
     }
 
-    /// The payload of `envelope`, closed. It opens only beside everything else that stands in `envelope`.
-    pub fn seal(&self, envelope: &Envelope) -> Result<Vec<u8>, SealError> {
-        let bound = bound(&self.id, envelope);
-        let sealed = SUITE.seal(PURPOSE, &bound, envelope.payload.as_bytes(), &self.public);
-        let (EncapsulatedSecret(mut out), closed) = sealed.map_err(|_| SealError::Crypto("seal the event"))?;
-        out.extend(closed);
-        Ok(out)
+    /// Closes events that go together: they share a key, and open one by one all the same.
+    pub fn sealer(&self, chance: &Chance) -> Result<Sealer, SealError> {
+        let bytes = Zeroizing::new(chance.bytes::<KEY>());
+        let key = shared(bytes.as_slice())?;
+        let sealed = SUITE.seal(PURPOSE, self.id.0.as_bytes(), bytes.as_slice(), &self.public);
+        let (EncapsulatedSecret(mut head), closed) = sealed.map_err(|_| SealError::Crypto("seal the events' key"))?;
+        head.extend(closed);
+        Ok(Sealer { id: self.id.clone(), head, key, count: 0 })
     }
+}
+
+fn shared(bytes: &[u8]) -> Result<LessSafeKey, SealError> {
+    let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| SealError::Crypto("make the events' key"))?;
+    Ok(LessSafeKey::new(key))
+}
+
+/// Closes events that go together.
+#[derive(Debug)]
+pub struct Sealer {
+    id: KeyId,
+    /// The shared key, closed.
+    head: Vec<u8>,
+    key: LessSafeKey,
+    /// How many it has closed: no two under the same number.
+    count: u32,
+}
+
+impl Sealer {
+    /// Names the journal's key.
+    pub const fn id(&self) -> &KeyId {
+        &self.id
+    }
+
+    /// The payload of `envelope`, closed. It opens only beside everything else that stands in `envelope`.
+    pub fn seal(&mut self, envelope: &Envelope) -> Result<Vec<u8>, SealError> {
+        const REFUSED: SealError = SealError::Crypto("seal the event");
+        self.count = self.count.checked_add(1).ok_or(REFUSED)?;
+        let count = self.count.to_be_bytes();
+        let mut text = envelope.payload.clone().into_bytes();
+        let bound = bound(&self.id, envelope);
+        self.key.seal_in_place_append_tag(nonce(count), Aad::from(bound), &mut text).map_err(|_| REFUSED)?;
+        Ok([self.head.as_slice(), &count, &text].concat())
+    }
+}
+
+fn nonce(count: [u8; COUNT]) -> Nonce {
+    let mut nonce = [0; NONCE_LEN];
+    let places = nonce.iter_mut().rev().zip(count.iter().rev());
+    places.for_each(|(place, byte)| *place = *byte);
+    Nonce::assume_unique_for_key(nonce)
 }
 
 /// One private half. Opens what its public half closed.
@@ -155,12 +207,14 @@ impl OpeningKey {
 pub struct OpeningKeys {
     newest: OpeningKey,
     former: Vec<OpeningKey>,
+    /// The keys that the last events shared, by what they came as: the journal's key, and themselves closed.
+    lately: Mutex<VecDeque<(KeyId, Vec<u8>, LessSafeKey)>>,
 }
 
 impl OpeningKeys {
     /// Opens what any of them closed.
     pub const fn new(newest: OpeningKey, former: Vec<OpeningKey>) -> Self {
-        Self { newest, former }
+        Self { newest, former, lately: Mutex::new(VecDeque::new()) }
     }
 
     /// What sources should close with.
@@ -173,10 +227,37 @@ impl OpeningKeys {
         let mut keys = std::iter::once(&self.newest).chain(&self.former);
         let ours = keys.find(|ours| ours.sealing.id.0 == key);
         let ours = ours.ok_or_else(|| SealError::UnknownKey(key.chars().take(32).collect()))?;
-        let (secret, closed) = sealed.split_at_checked(KEY).ok_or(SealError::Altered)?;
+        let (head, rest) = sealed.split_at_checked(SHARED).ok_or(SealError::Altered)?;
+        let (count, closed) = rest.split_first_chunk::<COUNT>().ok_or(SealError::Altered)?;
         let bound = bound(&ours.sealing.id, envelope);
-        let opened = SUITE.open(&EncapsulatedSecret(secret.to_vec()), PURPOSE, &bound, closed, &ours.private);
-        String::from_utf8(opened.map_err(|_| SealError::Altered)?).map_err(|_| SealError::Altered)
+        let mut text = closed.to_vec();
+        let opened = self.with_shared(ours, head, |shared| {
+            shared.open_in_place(nonce(*count), Aad::from(&bound), &mut text).map(|opened| opened.len())
+        })?;
+        text.truncate(opened.map_err(|_| SealError::Altered)?);
+        String::from_utf8(text).map_err(|_| SealError::Altered)
+    }
+
+    /// Does something with the key that events share: events that go together come one after the other.
+    fn with_shared<T>(
+        &self,
+        ours: &OpeningKey,
+        head: &[u8],
+        work: impl FnOnce(&LessSafeKey) -> T,
+    ) -> Result<T, SealError> {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = &ours.sealing.id;
+        if let Some((.., shared)) = lately.iter().find(|(of, closed, _)| of == id && closed == head) {
+            return Ok(work(shared));
+        }
+        let (secret, closed) = head.split_at_checked(KEY).ok_or(SealError::Altered)?;
+        let opened = SUITE.open(&EncapsulatedSecret(secret.to_vec()), PURPOSE, id.0.as_bytes(), closed, &ours.private);
+        let bytes = Zeroizing::new(opened.map_err(|_| SealError::Altered)?);
+        let key = shared(&bytes)?;
+        let done = work(&key);
+        lately.truncate(REMEMBERED.saturating_sub(1));
+        lately.push_front((id.clone(), head.to_vec(), key));
+        Ok(done)
     }
 }
 

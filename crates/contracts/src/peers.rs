@@ -240,6 +240,8 @@ pub struct TakeEvents {
 impl TakeEvents {
     /// Most bytes of payload in one call; an event alone may be larger.
     pub const COMFORTABLE: usize = 1024 * 1024;
+    /// Most events in one call.
+    pub const MOST: usize = 200;
 }
 
 impl Operation for TakeEvents {
@@ -249,7 +251,7 @@ impl Operation for TakeEvents {
     type Reply = aaa::Done;
 
     fn check(&self, faults: &mut aaa::Faults) {
-        if self.events.len() > 200 {
+        if self.events.len() > Self::MOST {
             faults.add("events", "are more than 200: send the rest in another call");
         }
     }

@@ -95,7 +95,7 @@ impl Telling {
     /// Everything on `bus` goes this way.
     pub(crate) fn join(&self, bus: &Bus) {
         let telling = self.clone();
-        bus.subscribe_in_batches(">", "journal", move |envelopes| {
+        bus.subscribe_in_large_batches(">", "journal", move |envelopes| {
             let telling = telling.clone();
             async move { telling.tell(envelopes).await }
         });
@@ -210,7 +210,7 @@ fn portions(envelopes: Vec<Envelope>) -> Vec<Vec<Told>> {
         size = size.saturating_add(payload.len());
         let told = Told { id: EventId(id), seq, subject, payload, at };
         match portions.last_mut() {
-            Some(portion) if size <= TakeEvents::COMFORTABLE => portion.push(told),
+            Some(portion) if size <= TakeEvents::COMFORTABLE && portion.len() < TakeEvents::MOST => portion.push(told),
             _ => {
                 size = told.payload.len();
                 portions.push(vec![told]);
@@ -241,6 +241,13 @@ mod tests {
         let portions = portions(vec![envelope(1, 10), envelope(2, 10), envelope(3, large), envelope(4, 10)]);
         let numbers: Vec<Vec<i64>> = portions.iter().map(|it| it.iter().map(|told| told.seq).collect()).collect();
         assert_eq!(numbers, [vec![1, 2], vec![3], vec![4]]);
+    }
+
+    #[test]
+    fn no_call_has_more_events_than_the_journal_takes_at_once() {
+        let portions = portions((1..=1000).map(|seq| envelope(seq, 1)).collect());
+        assert!(portions.iter().all(|portion| portion.len() <= TakeEvents::MOST));
+        assert!(portions.iter().flatten().map(|told| told.seq).eq(1..=1000));
     }
 
     #[test]

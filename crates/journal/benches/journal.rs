@@ -4,7 +4,8 @@
 //! `cargo xtask bench journal` starts the server and runs this; nats-server is started here. Once over the broker, once within
 //! a process. The lag is from the commit that told to the confirmation, one event at a time, 300 a second and a
 //! third of the measured rate at most. Rounds are interleaved
-//! and the median is told: compare ratios of one run, not numbers of two. `-- --quick` is a smoke test.
+//! and the median is told: compare ratios of one run, not numbers of two. `-- --quick` is a smoke test; `--without-nats`, `-within`,
+//! `-sqlite` or `-postgresql` leaves lines out.
 
 #![expect(clippy::unwrap_used, reason = "a measurement stops at the first surprise")]
 #![expect(
@@ -306,10 +307,14 @@ fn percentile(sorted: &[u32], percent: usize) -> f64 {
     f64::from(sorted[(sorted.len() * percent / 100).min(sorted.len() - 1)]) / 1000.0
 }
 
-async fn measure(rounds: usize, count: usize, length: Duration) {
+async fn measure(rounds: usize, count: usize, length: Duration, left_out: &[String]) {
     let (mut lines, mut bares) = (Vec::new(), Vec::new());
     for travel in [Travel::Nats, Travel::Within] {
         for database in databases().await.unwrap() {
+            let names = [format!("{travel:?}"), database.kind().to_string()].map(|name| name.to_lowercase());
+            if names.iter().any(|name| left_out.contains(name)) {
+                continue;
+            }
             lines.extend(Line::new(travel, database).await);
         }
     }
@@ -352,9 +357,12 @@ async fn measure(rounds: usize, count: usize, length: Duration) {
 }
 
 fn main() {
-    let quick = std::env::args().any(|arg| arg == "--quick");
+    let args: Vec<String> = std::env::args().collect();
+    let quick = args.iter().any(|arg| arg == "--quick");
+    let left_out: Vec<String> =
+        args.iter().filter_map(|arg| arg.strip_prefix("--without-")).map(str::to_owned).collect();
     let (rounds, count, length) =
         if quick { (1, 2_000, Duration::from_secs(2)) } else { (3, 20_000, Duration::from_secs(10)) };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(measure(rounds, count, length));
+    runtime.block_on(measure(rounds, count, length, &left_out));
 }

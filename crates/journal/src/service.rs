@@ -46,7 +46,7 @@ impl Journal {
     /// Listens to everything on `bus`. Only `log.>` is kept; the rest tells that nothing in between is missing.
     pub fn subscribe(&self, bus: &Bus) {
         let journal = self.clone();
-        bus.subscribe_in_batches(">", "journal", move |envelopes| {
+        bus.subscribe_in_large_batches(">", "journal", move |envelopes| {
             let journal = journal.clone();
             async move { Ok(journal.take(envelopes).await.map(drop)?) }
         });

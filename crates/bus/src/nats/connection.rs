@@ -9,16 +9,16 @@ use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use pki::Link;
 use tokio::task::JoinHandle;
 
-use super::BrokerError;
+use super::{BrokerError, UNACKNOWLEDGED};
 
 /// Longest wait for one answer of the broker.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How often to look whether the certificate was replaced.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often to ask a broker that says nothing whether it is there: of a wall between, nobody is told.
+const ASK: Duration = Duration::from_secs(10);
 /// Messages that wait to be written to the broker, and that came from it, before somebody has to wait.
-const WAITING: usize = 512;
-/// Publications that wait for their acknowledgement.
-const UNACKNOWLEDGED: usize = 256;
+const WAITING: usize = 1024;
 
 /// A link to the broker. Clones share it.
 #[derive(Clone)]
@@ -55,6 +55,7 @@ impl Connection {
             .retry_on_initial_connect()
             .connection_timeout(ANSWER)
             .request_timeout(Some(ANSWER))
+            .ping_interval(ASK)
             .client_capacity(WAITING)
             .subscription_capacity(WAITING)
             .event_callback(move |event| {
@@ -65,7 +66,7 @@ impl Connection {
             .await
             .map_err(BrokerError::of("connect"))?;
         let jetstream =
-            jetstream::ContextBuilder::new().timeout(ANSWER).max_ack_inflight(UNACKNOWLEDGED).build(client.clone());
+            jetstream::ContextBuilder::new().timeout(ANSWER).max_ack_inflight(UNACKNOWLEDGED + 1).build(client.clone());
         let renewing = tokio::spawn(renew(client.clone(), link.clone()));
         Ok(Self(Arc::new(Shared { client, jetstream, name: name.to_owned(), renewing })))
     }
@@ -109,7 +110,15 @@ fn note(name: &str, event: &Event) {
     match event {
         Event::Connected => tracing::info!(name, "linked to the broker"),
         Event::Disconnected => tracing::warn!(name, "lost the link to the broker; events wait in the outbox"),
-        other => tracing::warn!(name, event = %other, "the broker or its link said something"),
+        other => {
+            let event = other.to_string();
+            // The client reads them on every link and uses none of them, as it was given a configuration of ours.
+            let advice = event.contains("platform certs").then_some(
+                "the system's certificates cannot be read; make /etc/ssl/certs readable, or name another file of certificates \
+                 in SSL_CERT_FILE: the link needs none of them, and does not come about without",
+            );
+            tracing::warn!(name, event, advice, "the broker or its link said something");
+        }
     }
 }
 

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use async_nats::jetstream::Message;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
-use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -24,8 +23,10 @@ use vocabulary::Chance;
 use super::wire::{self, CONFIRM, Received, Said, Unusable};
 use super::{BrokerError, CONSUMER, Connection, STREAM};
 use crate::backoff::Backoff;
-use crate::{BATCH, Envelope, Failure, OpeningKeys, PATIENCE};
+use crate::{Envelope, Failure, MOST, OpeningKeys, PATIENCE};
 
+/// Asked for at a time: as many again and half as many may wait here, for which a subscription has room.
+const ASKED: usize = 500;
 /// A pull that brought nothing is made anew after this; a broker that is silent for twice the beat is gone.
 const PULL: Duration = Duration::from_secs(10);
 const BEAT: Duration = Duration::from_secs(2);
@@ -217,13 +218,13 @@ impl<K: Keeper> Work<K> {
             jetstream.get_consumer_from_stream(CONSUMER, STREAM).await.map_err(BrokerError::of("find the stream"))?;
         let stream: pull::Stream = place
             .stream()
-            .max_messages_per_batch(BATCH as usize)
+            .max_messages_per_batch(ASKED)
             .expires(PULL)
             .heartbeat(BEAT)
             .messages()
             .await
             .map_err(BrokerError::of("take from the stream"))?;
-        let mut chunks = stream.ready_chunks(BATCH as usize);
+        let mut chunks = stream.ready_chunks(MOST as usize);
         while let Some(chunk) = chunks.next().await {
             let (mut messages, mut failed) = (Vec::with_capacity(chunk.len()), None);
             for message in chunk {
@@ -297,11 +298,12 @@ impl<K: Keeper> Work<K> {
         }
         let upto = place.upto;
         self.places.insert(source.to_owned(), place);
-        // What was let go is acknowledged too: its source has it, and sends it again.
-        acknowledge(source, done).await;
+        // The source first: it waits.
         for word in words(upto, &numbers, kept, missing) {
             self.say(source, &word).await;
         }
+        // What was let go is acknowledged too: its source has it, and sends it again.
+        acknowledge(source, done).await;
     }
 
     async fn set_aside(&self, source: &str, place: &mut Place, run: &mut Run, what: Unusable, message: Message) {
@@ -393,10 +395,12 @@ async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T,
     }
 }
 
-/// One that is not heard is no loss: the event comes again.
+/// Nobody waits for it to be heard: one that is not is no loss, the event comes again and is known.
 async fn acknowledge(source: &str, messages: Vec<Message>) {
-    let acknowledged = join_all(messages.iter().map(Message::double_ack)).await;
-    if let Some(error) = acknowledged.into_iter().find_map(Result::err) {
-        tracing::warn!(%error, source, "the broker did not hear that events were taken; they will come again");
+    for message in messages {
+        if let Err(error) = message.ack().await {
+            tracing::warn!(%error, source, "the broker cannot be told that events were taken; they will come again");
+            return;
+        }
     }
 }

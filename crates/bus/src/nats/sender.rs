@@ -1,9 +1,11 @@
 //! The source's end: takes from the outbox, seals, publishes, and waits until the keeper says that it has it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
 use futures_util::StreamExt;
 use tokio::sync::broadcast;
@@ -11,7 +13,7 @@ use tokio::task::JoinHandle;
 use vocabulary::Chance;
 
 use super::wire::{self, CONFIRM, Said};
-use super::{BrokerError, Connection, STREAM};
+use super::{BrokerError, Connection, STREAM, UNACKNOWLEDGED};
 use crate::{Bus, Envelope, Failure, SealingKey};
 
 /// How long what was published may stay unconfirmed before it is published again. Below the patience with a subscriber.
@@ -31,6 +33,7 @@ struct Shared {
     connection: Connection,
     source: &'static str,
     key: RwLock<SealingKey>,
+    chance: Chance,
     said: broadcast::Sender<Said>,
     head: RwLock<Option<(i64, String)>>,
     /// Publications of the same events so far that nobody confirmed.
@@ -74,6 +77,7 @@ impl Sender {
             connection,
             source,
             key: RwLock::new(key),
+            chance: chance.clone(),
             said,
             head: RwLock::new(None),
             rounds: AtomicU32::new(0),
@@ -98,7 +102,7 @@ impl Sender {
     /// Everything on `bus` goes this way; a [`crate::Relay`] gives up what was confirmed, and publishes the rest again.
     pub fn join(&self, bus: &Bus) {
         let sender = self.clone();
-        bus.subscribe_in_batches(">", "journal", move |envelopes| {
+        bus.subscribe_in_large_batches(">", "journal", move |envelopes| {
             let sender = sender.clone();
             async move { sender.carry(envelopes).await }
         });
@@ -112,8 +116,7 @@ impl Sender {
         let published = tokio::time::timeout(UNCONFIRMED, self.publish(&envelopes, round)).await;
         let known = published.map_err(|_| "the broker has not acknowledged in time")??;
         let patience = if known { KNOWN } else { UNCONFIRMED };
-        let kept = tokio::time::timeout(patience, until_kept(&mut said, &last)).await;
-        let word = kept.map_err(|_| "the journal has not confirmed in time")??;
+        let word = until_kept(&mut said, &last, patience).await?;
         self.0.rounds.store(0, Ordering::Relaxed);
         *self.0.head.write().unwrap_or_else(PoisonError::into_inner) = Some((word.seq, word.head));
         Ok(())
@@ -123,22 +126,28 @@ impl Sender {
     async fn publish(&self, envelopes: &[Envelope], round: u32) -> Result<bool, Failure> {
         let key = self.0.key.read().unwrap_or_else(PoisonError::into_inner).clone();
         let after = envelopes.first().map_or(0, |first| first.seq.saturating_sub(1));
-        let mut acknowledgements = Vec::with_capacity(envelopes.len());
+        let mut sealer = key.sealer(&self.0.chance)?;
+        let (mut known, mut unacknowledged) = (false, VecDeque::<PublishAckFuture>::with_capacity(UNACKNOWLEDGED));
         for envelope in envelopes {
             if envelope.source != self.0.source {
                 return Err(format!("this end carries {}, not {}", self.0.source, envelope.source).into());
             }
-            let (headers, sealed) = wire::close(envelope, after, &key)?;
+            // Each holds a place until it is looked at.
+            if unacknowledged.len() >= UNACKNOWLEDGED
+                && let Some(oldest) = unacknowledged.pop_front()
+            {
+                known |= oldest.await?.duplicate;
+            }
+            let (headers, sealed) = wire::close(envelope, after, &mut sealer)?;
             let message = PublishMessage::build()
                 .headers(headers)
                 .payload(sealed.into())
                 .message_id(self.message_id(envelope, round))
                 .expected_stream(STREAM);
             let subject = wire::subject(&envelope.source, &envelope.subject);
-            acknowledgements.push(self.0.connection.jetstream().send_publish(subject, message).await?);
+            unacknowledged.push_back(self.0.connection.jetstream().send_publish(subject, message).await?);
         }
-        let mut known = false;
-        for acknowledgement in acknowledgements {
+        for acknowledgement in unacknowledged {
             known |= acknowledgement.await?.duplicate;
         }
         Ok(known)
@@ -153,9 +162,15 @@ impl Sender {
     }
 }
 
-async fn until_kept(said: &mut broadcast::Receiver<Said>, last: &Envelope) -> Result<Said, Failure> {
+/// Waits for `patience` after each word: a keeper that goes on is not late.
+async fn until_kept(
+    said: &mut broadcast::Receiver<Said>,
+    last: &Envelope,
+    patience: Duration,
+) -> Result<Said, Failure> {
     loop {
-        match said.recv().await {
+        let word = tokio::time::timeout(patience, said.recv()).await;
+        match word.map_err(|_| "the journal has not confirmed in time")? {
             Ok(word) if word.keeps(last) => return Ok(word),
             Ok(word) if word.asks(last) => return Err("the journal asks for these events again".into()),
             // What was forgotten may have been our word; then the time runs out.

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use vocabulary::Timestamp;
 
-use crate::{Envelope, OpeningKeys, SealError, SealingKey};
+use crate::{Envelope, OpeningKeys, SealError, Sealer};
 
 /// Everything that is told goes below this.
 pub(super) const TOLD: &str = "told";
 /// The keeper says below this what it has, by source.
 pub(super) const CONFIRM: &str = "confirm";
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 const VERSION_HEADER: &str = "Guichet-Version";
 const SEQ: &str = "Guichet-Seq";
 const AFTER: &str = "Guichet-After";
@@ -79,15 +79,15 @@ pub(super) fn source(subject: &str) -> &str {
 }
 
 /// Headers and sealed payload.
-pub(super) fn close(envelope: &Envelope, after: i64, key: &SealingKey) -> Result<(HeaderMap, Vec<u8>), SealError> {
-    let sealed = key.seal(envelope)?;
+pub(super) fn close(envelope: &Envelope, after: i64, sealer: &mut Sealer) -> Result<(HeaderMap, Vec<u8>), SealError> {
+    let sealed = sealer.seal(envelope)?;
     let mut headers = HeaderMap::new();
     headers.insert(VERSION_HEADER, VERSION);
     headers.insert(SEQ, envelope.seq.to_string());
     headers.insert(AFTER, after.to_string());
     headers.insert(ID, envelope.id.to_string());
     headers.insert(AT, envelope.at.micros().to_string());
-    headers.insert(KEY, key.id().as_str());
+    headers.insert(KEY, sealer.id().as_str());
     Ok((headers, sealed))
 }
 

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bus::nats::{Connection, Layout, Rights, prepare};
 use pki::{Authority, Identity, Link, Request, Trust};
@@ -12,13 +12,17 @@ use vocabulary::{Chance, Clock};
 
 /// Ends the server at once when the pipe closes, however the test ends.
 const KEEPER: &str = r#""$@" & server=$!; echo $server > pid; cat >/dev/null; kill -9 $server; wait"#;
+/// How a broker on a machine of its own is called.
+const KNOWN: &str = "nats.internal";
 const DEPLOYED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nats/nats-server.conf");
 
 /// One broker. Its certificates, rights and store outlive a kill.
 pub(crate) struct Broker {
     dir: TempDir,
-    authority: Authority,
+    authority: Arc<Authority>,
     port: u16,
+    /// The network namespace that it runs in, if not in that of the test.
+    machine: Option<&'static str>,
     running: Mutex<Option<Child>>,
 }
 
@@ -43,33 +47,54 @@ pub(crate) fn rights() -> Rights {
         .unwrap()
 }
 
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr()).unwrap().port()
+}
+
 impl Broker {
     /// A running one whose stream is made; nothing where nats-server is not installed.
     pub(crate) async fn start() -> Option<Self> {
+        Self::start_on(None).await
+    }
+
+    /// The same in the network namespace of this name, found as `nats.internal`.
+    pub(crate) async fn start_on(machine: Option<&'static str>) -> Option<Self> {
         installed()?;
         let dir = tempfile::tempdir().unwrap();
-        let (clock, chance) = (Clock::system(), Chance::system());
-        let authority = Authority::open_or_create(&dir.path().join("authority"), "Brokers", &clock, &chance).unwrap().0;
-        let tls = dir.path().join("tls");
-        let server = Request::service("nats", ["localhost"]);
-        Identity::open_or_issue(&tls, "nats", &authority, &server, &clock, &chance).unwrap();
-        std::fs::write(tls.join("ca.pem"), authority.certificate_pem()).unwrap();
-        std::fs::copy(DEPLOYED, dir.path().join("nats-server.conf")).unwrap();
-        rights().write(&dir.path().join("rights.conf")).unwrap();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr()).unwrap().port();
-        let broker = Self { dir, authority, port, running: Mutex::default() };
+        let made = Authority::open_or_create(dir.path(), "Brokers", &Clock::system(), &Chance::system());
+        let mut broker = Self::new(Arc::new(made.unwrap().0));
+        broker.machine = machine;
         broker.run();
         broker.prepare().await;
         Some(broker)
     }
 
+    /// What one needs, as the deployment has it; nothing runs yet.
+    pub(crate) fn new(authority: Arc<Authority>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let tls = dir.path().join("tls");
+        let server = Request::service("nats", ["localhost", KNOWN]);
+        Identity::open_or_issue(&tls, "nats", &authority, &server, &Clock::system(), &Chance::system()).unwrap();
+        std::fs::write(tls.join("ca.pem"), authority.certificate_pem()).unwrap();
+        std::fs::copy(DEPLOYED, dir.path().join("nats-server.conf")).unwrap();
+        rights().write(&dir.path().join("rights.conf")).unwrap();
+        Self { dir, authority, port: free_port(), machine: None, running: Mutex::default() }
+    }
+
     /// Starts it, on what a former run left.
     pub(crate) fn run(&self) {
         let _ = std::fs::remove_file(self.dir.path().join("pid"));
-        let keeper = Command::new("sh")
+        let (mut keeper, own) = match self.machine {
+            None => (Command::new("sh"), "127.0.0.1"),
+            Some(_) => (Command::new("nsenter"), "0.0.0.0"),
+        };
+        if let Some(machine) = self.machine {
+            keeper.arg(format!("--net=/run/netns/{machine}")).arg("sh");
+        }
+        let keeper = keeper
             .args(["-c", KEEPER, "keeper"])
             .arg(installed().unwrap())
-            .args(["-c", "nats-server.conf", "-l", "server.log", "-a", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-c", "nats-server.conf", "-l", "server.log", "-a", own, "-p", &self.port.to_string()])
             .current_dir(self.dir.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -116,7 +141,8 @@ impl Broker {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("tls://localhost:{}", self.port)
+        let host = if self.machine.is_some() { KNOWN } else { "localhost" };
+        format!("tls://{host}:{}", self.port)
     }
 
     /// A link of whoever is called so.

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::mpsc;
 
 use crate::broker::{Broker, rights};
-use crate::keeping::{Record, Source, Way, nats};
+use crate::ways::{Record, Source, Way, nats};
 use crate::{in_time, tell, until};
 
 const SUBJECT: &str = "log.members.info";
@@ -132,7 +132,7 @@ fn altered(way: &Way) -> async_nats::HeaderMap {
     let mut headers = async_nats::HeaderMap::new();
     let id = "01975d4e-0000-7000-8000-000000000001";
     for (name, value) in
-        [("Version", "1"), ("Seq", "1"), ("After", "0"), ("Id", id), ("At", "1"), ("Key", key.sealing().id().as_str())]
+        [("Version", "2"), ("Seq", "1"), ("After", "0"), ("Id", id), ("At", "1"), ("Key", key.sealing().id().as_str())]
     {
         headers.insert(format!("Guichet-{name}"), value);
     }

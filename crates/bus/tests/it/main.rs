@@ -1,12 +1,14 @@
-//! What every bus promises, on every database. Another kind of bus joins by a line in `buses`.
+//! What buses promise, on every database: `conformance` is the same for all.
 
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod broker;
+mod cluster;
 mod conformance;
-mod keeping;
 mod lossy;
 mod sealing;
+mod subscribers;
+mod ways;
 
 use std::future::Future;
 use std::time::Duration;
@@ -20,11 +22,6 @@ use vocabulary::{Clock, Timestamp};
 /// Fails a test that would otherwise wait for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Every kind of bus, fresh.
-fn buses() -> Vec<Bus> {
-    vec![Bus::in_process()]
-}
-
 /// A source with a database of its own, and a bus.
 struct World {
     database: TestDatabase,
@@ -33,18 +30,20 @@ struct World {
     clock: Clock,
 }
 
-/// Every kind of bus on every kind of database.
+/// A bus within a process on every kind of database.
 async fn worlds() -> Vec<World> {
     let mut worlds = Vec::new();
-    let kinds = buses().len();
-    for kind in 0..kinds {
-        for database in databases().await.unwrap() {
-            let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
-            let store = Store::open(&database.database, &[], clock.clone()).await.unwrap();
-            worlds.push(World { database, store, bus: buses().remove(kind), clock });
-        }
+    for database in databases().await.unwrap() {
+        let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
+        let store = Store::open(&database.database, &[], clock.clone()).await.unwrap();
+        worlds.push(World { database, store, bus: Bus::in_process(), clock });
     }
     worlds
+}
+
+/// The numbers in payloads.
+fn numbers(heard: &[Envelope]) -> Vec<u32> {
+    heard.iter().map(|envelope| envelope.payload.parse().unwrap()).collect()
 }
 
 /// Tells events numbered from `from`, a few in each transaction.

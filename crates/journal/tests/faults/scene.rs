@@ -13,6 +13,7 @@ use tlog::Trust;
 use vocabulary::{Chance, Clock};
 
 use crate::broker::Broker;
+use crate::machine::Switch;
 use crate::part::{self, Part};
 use crate::record;
 use crate::tap::Tap;
@@ -48,10 +49,19 @@ pub(crate) enum Fault {
     Reordered,
     Replayed,
     Poison,
+    /// From the broker, without a word to either.
+    JournalParted,
+    SourceParted,
 }
 
+/// The broker's machine, where there are machines; the others are called as who runs there.
+pub(crate) const BROKER: &str = "broker";
+
 impl Fault {
-    const ALL: [Self; 10] = [
+    /// Those that machines part from one another.
+    pub(crate) const PARTING: [Self; 2] = [Self::JournalParted, Self::SourceParted];
+    /// Those that come wherever the processes run.
+    pub(crate) const ALL: [Self; 10] = [
         Self::BrokerKilled,
         Self::BrokerWiped,
         Self::BrokerAwayForLong,
@@ -66,7 +76,7 @@ impl Fault {
 
     /// Whether it can be done only to a broker that is there.
     fn needs_the_broker(self) -> bool {
-        !matches!(self, Self::JournalKilled | Self::SourceKilled | Self::DatabaseAway)
+        !matches!(self, Self::JournalKilled | Self::SourceKilled | Self::DatabaseAway) && !Self::PARTING.contains(&self)
     }
 }
 
@@ -74,13 +84,21 @@ impl Fault {
 struct Player {
     part: Part,
     log: PathBuf,
+    machine: Option<&'static str>,
     child: Option<Child>,
 }
 
 impl Player {
     fn start(&mut self) {
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
-        let child = Command::new(std::env::current_exe().unwrap())
+        let mut child = match self.machine {
+            None => Command::new(std::env::current_exe().unwrap()),
+            Some(_) => Command::new("nsenter"),
+        };
+        if let Some(machine) = self.machine {
+            child.arg(format!("--net=/run/netns/{machine}")).arg(std::env::current_exe().unwrap());
+        }
+        let child = child
             .args(["--exact", "a_part_is_played_in_a_process_of_its_own", "--nocapture"])
             .env(part::VARIABLE, serde_json::to_string(&self.part).unwrap())
             // A panic's first words are what is looked for.
@@ -125,6 +143,7 @@ pub(crate) struct Scene {
     journal: Store,
     tap: Tap,
     wire: Option<Wire>,
+    network: Option<Switch>,
     poison: BTreeSet<Vec<u8>>,
     chance: Chance,
     scale: Scale,
@@ -139,6 +158,7 @@ enum Mend {
     Player(&'static str),
     Wire,
     Lock(Box<store::Transaction>),
+    Parted(&'static str),
 }
 
 impl Mend {
@@ -149,15 +169,18 @@ impl Mend {
             Self::Broker { .. } => fault.needs_the_broker(),
             Self::Player("journal") => matches!(fault, Fault::JournalKilled | Fault::Poison),
             Self::Player(_) => matches!(fault, Fault::SourceKilled),
+            Self::Parted("journal") => matches!(fault, Fault::JournalParted | Fault::Poison),
+            Self::Parted(_) => matches!(fault, Fault::SourceParted),
             Self::Wire | Self::Lock(_) => matches!(fault, Fault::DatabaseAway | Fault::Poison),
         }
     }
 }
 
 impl Scene {
-    /// The journal on the database `of`; nothing where nats-server is not installed.
-    pub(crate) async fn new(seed: u64, scale: Scale, of: TestDatabase) -> Option<Self> {
-        let broker = Broker::start().await?;
+    /// The journal on the database `of`, everybody on a machine of their own where there is a network; nothing where nats-server
+    /// is not installed.
+    pub(crate) async fn new(seed: u64, scale: Scale, of: TestDatabase, network: Option<Switch>) -> Option<Self> {
+        let broker = Broker::start_on(network.as_ref().map(|_| BROKER)).await?;
         let chance = Chance::seeded(seed);
         let tap = Tap::on(&broker, chance.clone()).await;
         let keys = broker.dir().join("keys");
@@ -189,16 +212,29 @@ impl Scene {
                 at_once: scale.at_once,
                 pause: scale.pause,
             };
-            players.insert(name, Player { part, log: broker.dir().join(format!("{name}.log")), child: None });
+            let (log, machine) = (broker.dir().join(format!("{name}.log")), network.as_ref().map(|_| name));
+            players.insert(name, Player { part, log, machine, child: None });
         }
         players.values_mut().for_each(Player::start);
         let poison = BTreeSet::new();
-        Some(Self { players, sources, journal, tap, wire, poison, chance, scale, broker, _databases: databases })
+        Some(Self {
+            players,
+            sources,
+            journal,
+            tap,
+            wire,
+            network,
+            poison,
+            chance,
+            scale,
+            broker,
+            _databases: databases,
+        })
     }
 
     /// Every fault some times, in an order and at moments of the seed; a third of them while another lasts.
-    pub(crate) async fn suffer(&mut self) -> Vec<Fault> {
-        let mut faults = Fault::ALL.repeat(self.scale.times);
+    pub(crate) async fn suffer(&mut self, each_of: &[Fault]) -> Vec<Fault> {
+        let mut faults = each_of.repeat(self.scale.times);
         for place in (1..faults.len()).rev() {
             faults.swap(place, usize::try_from(self.chance.below(place as u64 + 1)).unwrap());
         }
@@ -214,7 +250,7 @@ impl Scene {
             }
             mends.push(self.strike(*fault).await);
             let lasts = match fault {
-                Fault::BrokerAwayForLong => self.scale.long,
+                Fault::BrokerAwayForLong | Fault::JournalParted | Fault::SourceParted => self.scale.long,
                 // Longer than writers wait.
                 Fault::DatabaseAway => self.scale.long + self.moment(3000),
                 _ => self.moment(700),
@@ -238,6 +274,8 @@ impl Scene {
             }
             Fault::JournalKilled => return self.kill("journal"),
             Fault::SourceKilled => return self.kill(source),
+            Fault::JournalParted => return self.part("journal"),
+            Fault::SourceParted => return self.part(source),
             Fault::DatabaseAway => {
                 let Some(wire) = &self.wire else { return Mend::Lock(Box::new(self.lock().await)) };
                 wire.set(if self.chance.below(2) == 0 { Flow::Still } else { Flow::Cut });
@@ -257,6 +295,12 @@ impl Scene {
             }
         };
         Mend::Nothing
+    }
+
+    /// From the broker: what either sends the other does not arrive, and nobody is told.
+    fn part(&self, name: &'static str) -> Mend {
+        self.network.as_ref().unwrap().part(name, &[BROKER]);
+        Mend::Parted(name)
     }
 
     fn kill(&mut self, name: &'static str) -> Mend {
@@ -291,6 +335,7 @@ impl Scene {
                 Mend::Player(name) => self.players.get_mut(name).unwrap().start(),
                 Mend::Wire => self.wire.as_ref().unwrap().set(Flow::Open),
                 Mend::Lock(tx) => drop(tx),
+                Mend::Parted(name) => Switch::join(name),
             }
         }
     }

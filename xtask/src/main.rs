@@ -75,7 +75,7 @@ fn dispatch(command: &str, args: &[String]) -> Result<(), Failure> {
     match command {
         "help" | "--help" | "-h" => help(),
         "test" => services::test(args, &[]),
-        "prove" => services::test(args, &[("GUICHET_PROVE", "1")]),
+        "prove" => services::test(args, &[(services::PROVE, "1")]),
         "bench" => services::bench(args),
         "mutants" => mutants::mutants(args),
         "services" => services::with_command(args),

@@ -45,7 +45,18 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
     let services = Services::start()?;
     section("Test");
     let test = test.args(args).envs(services.environment()).env(python::VARIABLE, &python);
+    let proves = args.is_empty() && extra.iter().any(|(name, _)| *name == PROVE);
+    if proves {
+        // They come afterwards, built as they are deployed: unoptimized, the many seeds take half a day.
+        test.args(["--", "--skip", FAULTS]);
+    }
     let mut outcome = run(test.envs(extra.iter().copied()));
+    if outcome.is_ok() && proves {
+        section("Test, faults by seed");
+        let mut faults = cargo(&root);
+        faults.args(["test", "--locked", "--release", "-p", "journal", "--test", "faults", "--", "--nocapture"]);
+        outcome = run(faults.envs(services.environment()).envs(extra.iter().copied()));
+    }
     if outcome.is_ok() && args.is_empty() {
         section("Test, the services apart");
         let mut apart = cargo(&root);
@@ -56,6 +67,11 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
     services.stop()?;
     outcome
 }
+
+/// What asks for the long forms.
+pub(crate) const PROVE: &str = "GUICHET_PROVE";
+/// The test of many seeds.
+const FAULTS: &str = "what_the_sources_committed_is_in_the_journal_once_and_in_order_whatever_happens";
 
 /// The tests of the bank that do not mind how it runs: they run a second time with each service in a process of its own.
 const IN_ANY_WAY: &[&str] =

@@ -15,6 +15,8 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { programs: &["initdb"], package: "postgresql" },
     Tool { programs: &["nats-server"], package: "nats-server" },
+    Tool { programs: &["mariadbd"], package: "mariadb-server-core" },
+    Tool { programs: &["mariadb"], package: "mariadb-client-core" },
     Tool { programs: &["openssl"], package: "openssl" },
     Tool { programs: &["chromium", "chromium-browser", "google-chrome"], package: "chromium" },
     Tool { programs: &["certutil"], package: "libnss3-tools" },

@@ -29,7 +29,8 @@ pub(crate) enum MonitorTool {
 API_TOKEN, API_URL and APPS stand in .env in the folder, or in the environment, which counts more; .env.example shows how.
 Every application is asked about at once, as GET API_URL?app=NAME with the token.
 
-It writes reports/YYYY-MM-DD-NAME.json (every result of the day, UTC) and logs/monitor.log.
+It writes reports/YYYY-MM-DD-NAME.json (every result of the day, UTC) and logs/monitor.log. Where REPORTS_DATABASE_URL is set,
+every result is a row of app_status too; where LOGS_MONGODB_URL is, every log record a document.
 It ends with 0 when all is well, with 1 when an application is not OK, with 2 when it could not work, or not wholly.")]
     Check(Check),
     /// Run an API that says how made-up applications do, for trying `check`
@@ -124,9 +125,13 @@ async fn check(arguments: Check) -> Result<(), Failure> {
     let environment = Environment::of(&folder, real).map_err(unable)?;
     let choices = Choices { folder, apps, file, timeout, allow_http, ca, log };
     let settings = Settings::gather(choices, &environment).map_err(unable)?;
-    let tool = Tool::open(settings, Clock::system()).map_err(unable)?;
+    let tool = Tool::open(settings, Clock::system()).await.map_err(unable)?;
     tool.remarks().iter().for_each(|words| remark(words));
-    let Some(every) = every else { return told(&tool.check().await, json) };
+    let Some(every) = every else {
+        let mut round = tool.check().await;
+        round.troubles.extend(tool.close().await);
+        return told(&round, json);
+    };
     let shutdown = Shutdown::default();
     shutdown.on_signals()?;
     let mut ticks = tokio::time::interval(every);
@@ -135,7 +140,7 @@ async fn check(arguments: Check) -> Result<(), Failure> {
     loop {
         tokio::select! {
             biased;
-            () = shutdown.begun() => return last,
+            () = shutdown.begun() => break,
             _ = ticks.tick() => {}
         }
         // Not broken off: what was asked is kept, within the time-out.
@@ -144,6 +149,8 @@ async fn check(arguments: Check) -> Result<(), Failure> {
             remark(&failure.to_string());
         }
     }
+    let troubles = tool.close().await;
+    if troubles.is_empty() { last } else { Err(missed(&troubles)) }
 }
 
 /// Prints what was found, and gives how the process ends with it.
@@ -151,12 +158,16 @@ fn told(round: &Round, json: bool) -> Result<(), Failure> {
     let shown = if json { serde_json::to_string(round).map_err(std::io::Error::other)? + "\n" } else { table(round) };
     say(&shown)?;
     if !round.troubles.is_empty() {
-        return Err(Failure::Unable(round.troubles.join("\n         ")));
+        return Err(missed(&round.troubles));
     }
     match round.results.iter().filter(|it| it.status != Status::Ok).count() {
         0 => Ok(()),
         some => Err(Failure::NotWell(format!("{some} of {} applications not OK", round.results.len()))),
     }
+}
+
+fn missed(troubles: &[String]) -> Failure {
+    Failure::Unable(troubles.join("\n         "))
 }
 
 fn table(round: &Round) -> String {

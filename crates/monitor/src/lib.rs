@@ -4,6 +4,8 @@
 //! second, is shown as down; where services stand apart, what their links were agreed on and how their certificates stand is
 //! known too; the answer comes from memory, so asking the monitor costs the services nothing; a journal whose history was
 //! written anew is noticed. It holds no database and knows nothing of what the services do.
+//!
+//! Beside the service stands [`tool`], which asks any API about applications from the command line.
 #![warn(missing_docs)]
 
 mod metrics;

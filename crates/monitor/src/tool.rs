@@ -1,16 +1,18 @@
 //! The tool behind `guichet monitor`: asks an API how applications do, and keeps what it said.
 //!
 //! Promises: every application is asked about at once and each gives a finding, whatever comes back or does not; findings are
-//! in the report files before anything else is tried with them; no secret is in anything that it writes. It knows no bank and
+//! in the report files before a database is tried, and stay there whatever becomes of that; no secret is in anything that it writes. It knows no bank and
 //! needs none: one folder holds its settings, reports and log.
 
 mod application;
+mod documents;
 mod environment;
 mod log;
 mod report;
 mod secret;
 mod settings;
 mod simulate;
+mod store;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -32,8 +34,10 @@ pub use simulate::{Behaviour, Simulation};
 
 use crate::outgoing::{Limits, Outgoing};
 use application::{Told, Useless, judge};
+use documents::{Documents, Dropped};
 use log::{Log, Record};
 use report::Reports;
+use store::StatusTable;
 
 /// Largest answer that is read.
 const MOST_BYTES: usize = 64 * 1024;
@@ -85,17 +89,27 @@ pub struct Tool {
     headers: HeaderMap,
     reports: Reports,
     log: Log,
+    table: Option<StatusTable>,
+    documents: Option<Documents>,
     clock: Clock,
     _lock: File,
 }
 
 impl Tool {
     /// Takes the folder; makes `reports/` and `logs/` in it.
-    pub fn open(settings: Settings, clock: Clock) -> Result<Self, ToolError> {
+    pub async fn open(mut settings: Settings, clock: Clock) -> Result<Self, ToolError> {
         let outgoing = Outgoing::over(settings.address.scheme(), settings.authority.as_deref());
         let outgoing = outgoing.map_err(|error| {
             ToolError::Setting(format!("the authorities that the API is to be believed by cannot be used: {error}"))
         })?;
+        let table = match settings.database.take() {
+            Some(address) => Some(StatusTable::at(&address, &settings.folder, &mut settings.mask, clock.clone())?),
+            None => None,
+        };
+        let documents = match settings.mongodb.take() {
+            Some(address) => Some(Documents::at(&address, &settings.folder, &mut settings.mask).await?),
+            None => None,
+        };
         let lock = take(&settings.folder)?;
         let reports = settings.folder.join("reports");
         let reports = Reports::open(reports.clone()).map_err(|error| ToolError::file("use", &reports, &error))?;
@@ -106,7 +120,7 @@ impl Tool {
             (header::ACCEPT, HeaderValue::from_static("application/json")),
             (header::USER_AGENT, HeaderValue::from_static(concat!("guichet-monitor/", env!("CARGO_PKG_VERSION")))),
         ]);
-        Ok(Self { settings, outgoing, headers, reports, log, clock, _lock: lock })
+        Ok(Self { settings, outgoing, headers, reports, log, table, documents, clock, _lock: lock })
     }
 
     /// What is not wrong and should be known.
@@ -139,11 +153,48 @@ impl Tool {
                 }
             }
         }
+        if let Some(table) = &self.table
+            && let Err(why) = table.add(&results).await
+        {
+            let words =
+                format!("the results are in reports/ and not in the database: {}", self.settings.mask.over(&why));
+            records.push(Record::new(self.clock.now(), Level::Error, words.clone()));
+            troubles.push(words);
+        }
         records.push(summary(self.clock.now(), &results));
+        for record in &records {
+            self.documents.iter().for_each(|documents| documents.offer(record));
+        }
+        if let Some(dropped) = self.documents.as_ref().and_then(Documents::dropped) {
+            records.push(self.missing(dropped, &mut troubles));
+        }
+        self.keep(&records, &mut troubles);
+        Round { at, results, troubles }
+    }
+
+    /// Ends; gives what it could not do, since some of it goes on beside the checks.
+    pub async fn close(mut self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        if let Some(documents) = self.documents.take()
+            && let Some(dropped) = documents.close().await
+        {
+            let record = self.missing(dropped, &mut troubles);
+            self.keep(&[record], &mut troubles);
+        }
+        troubles
+    }
+
+    /// That log records are missing in MongoDB: told where it is still possible, in the file.
+    fn missing(&self, Dropped { records, why }: Dropped, troubles: &mut Vec<String>) -> Record {
+        let words = format!("{records} log records are in logs/ and not in MongoDB: {why}");
+        troubles.push(words.clone());
+        Record::new(self.clock.now(), Level::Error, words)
+    }
+
+    fn keep(&self, records: &[Record], troubles: &mut Vec<String>) {
         if let Some(error) = records.iter().find_map(|record| self.log.write(record).err()) {
             troubles.push(format!("the log {} cannot be written: {error}", self.log.path().display()));
         }
-        Round { at, results, troubles }
     }
 
     async fn ask(&self, app: &App) -> Finding {

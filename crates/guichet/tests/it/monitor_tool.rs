@@ -3,6 +3,8 @@
 
 mod folder;
 mod hostile;
+mod servers;
+mod sinks;
 
 use std::time::Duration;
 

@@ -69,6 +69,10 @@ impl Record {
         Self { at, level, message: message.into(), particulars: Map::new() }
     }
 
+    pub(crate) const fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// That this was found.
     pub(crate) fn of(finding: &Finding) -> Self {
         let level = match finding.status {

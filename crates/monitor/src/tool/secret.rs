@@ -46,6 +46,15 @@ impl Mask {
         }
     }
 
+    /// Hides an address that may have a password in it: the whole, and the password as it is written.
+    pub(crate) fn add_address(&mut self, address: &str) {
+        self.add(Secret::new(address));
+        let user = address.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@'));
+        if let Some((_, password)) = user.and_then(|(user, _)| user.split_once(':')) {
+            self.add(Secret::new(password));
+        }
+    }
+
     /// The text without secrets, and without what would steer a terminal or break a line.
     pub(crate) fn over(&self, text: &str) -> String {
         let hidden = self.0.iter().fold(text.to_owned(), |text, it| text.replace(it.reveal(), HIDDEN));

@@ -53,6 +53,9 @@ pub struct Settings {
     pub(super) authority: Option<Vec<u8>>,
     pub(super) timeout: Duration,
     pub(super) log: LogSettings,
+    /// Where the table of findings is, and where the log goes beside its file.
+    pub(super) database: Option<Secret>,
+    pub(super) mongodb: Option<Secret>,
     pub(super) mask: Mask,
     /// What is not wrong and should be known.
     pub(super) remarks: Vec<String>,
@@ -85,7 +88,8 @@ impl Settings {
         let address = address(environment, allow_http)?;
         let read = |path: PathBuf| std::fs::read(&path).map_err(|error| ToolError::file("read", &path, &error));
         let authority = ca.map(read).transpose()?;
-        Ok(Self { folder, apps, address, bearer, authority, timeout, log, mask, remarks })
+        let (database, mongodb) = (environment.get("REPORTS_DATABASE_URL"), environment.get("LOGS_MONGODB_URL"));
+        Ok(Self { folder, apps, address, bearer, authority, timeout, log, database, mongodb, mask, remarks })
     }
 
     /// Where to ask about `app`.
@@ -150,7 +154,8 @@ fn address(environment: &Environment, allow_http: bool) -> Result<Uri, ToolError
     }
 }
 
-fn is_near(host: &str) -> bool {
+/// Whether a host is this machine.
+pub(super) fn is_near(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -125,20 +125,27 @@ impl Folder {
     /// No file but `.env` holds it, nor the name of one.
     #[track_caller]
     pub(crate) fn holds_nowhere(&self, secret: &str) {
-        let mut folders = vec![self.0.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap().flatten() {
-                let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
-                assert!(!name.contains(secret), "{name}");
-                if path.is_dir() {
-                    folders.push(path);
-                } else if name != ".env" {
-                    let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
-                    assert!(!text.contains(secret), "{name} holds a secret: {text}");
-                }
-            }
+        for path in files(self.0.path()) {
+            let name = path.strip_prefix(self.0.path()).unwrap().display().to_string();
+            let text = if name == ".env" {
+                String::new()
+            } else {
+                String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned()
+            };
+            assert!(!name.contains(secret) && !text.contains(secret), "{name} holds a secret: {text}");
         }
     }
+}
+
+/// Every file below a folder.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+    let (mut folders, mut files) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files
 }
 
 /// A line that a library traced: it begins with a time.

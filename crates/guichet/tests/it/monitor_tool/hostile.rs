@@ -5,7 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::TlsAcceptor;
+use vocabulary::Clock;
+
 use super::folder::{Api, Folder, TOKEN};
+use super::servers::certified;
 
 /// Longer than any answer takes on a busy machine.
 const PATIENT: &str = "2m";
@@ -156,5 +161,45 @@ fn the_question_is_what_the_document_says_and_nobody_there_is_a_finding() {
         let checked = folder.run(&["check", "--apps", "shop"], &[("API_URL", url)]);
         checked.ends_with(1);
         assert!(checked.stdout.contains(words), "{checked:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_over_https_is_believed_by_the_named_authority_alone() {
+    let (home, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let config = pki::server_config(&certified(home.path()), None, &Clock::system()).unwrap();
+    certified(other.path());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            let answer = r#"{"app":"shop","status":"OK","response_time":0.5,"timestamp":1}"#;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", answer.len());
+            let _ = stream.write_all(format!("{head}{answer}").as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    let folder = Folder::with(&format!("API_TOKEN={TOKEN}\nAPPS=shop\n"));
+    for (host, authority, reason) in [
+        ("localhost", Some(&home), None),
+        ("127.0.0.1", Some(&home), None),
+        ("localhost", Some(&other), Some("unreachable")),
+        ("localhost", None, Some("unreachable")),
+    ] {
+        let url = format!("https://{host}:{port}/status");
+        let ca = authority.map(|home| home.path().join("ca.pem").display().to_string());
+        let args: Vec<&str> = ca.iter().flat_map(|file| ["--ca", file.as_str()]).collect();
+        let checked =
+            folder.run(&[&["check", "--json", "--timeout", PATIENT], &args[..]].concat(), &[("API_URL", &url)]);
+        if checked.stderr.contains("no certificate of an authority") && authority.is_none() {
+            // A machine that trusts nobody.
+            continue;
+        }
+        assert_eq!(checked.results()[0]["reason"].as_str(), reason, "{url}: {checked:?}");
     }
 }

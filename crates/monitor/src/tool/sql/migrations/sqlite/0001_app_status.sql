@@ -1,0 +1,7 @@
+create table if not exists app_status (
+  id integer primary key autoincrement,
+  timestamp datetime,
+  app_name varchar(255),
+  status varchar(50),
+  response_time float
+);

@@ -299,7 +299,7 @@ pub fn operations() -> Vec<Entry> {
 
 fn mount(api: Api<Identity>) -> Api<Identity> {
     use crate::links;
-    use crate::mails::choices;
+    use crate::mails::{choices, reading};
     use crate::{factor_reset, factors, management, passkeys, profile, proof, registration, sign_in, tokens};
     api.serve(registration::register)
         .serve(registration::create_agent)
@@ -322,6 +322,8 @@ fn mount(api: Api<Identity>) -> Api<Identity> {
         .serve(profile::change_password)
         .serve(choices::get_mail_choices)
         .serve(choices::choose_mails)
+        .serve(reading::list_notices)
+        .serve(reading::read_notices)
         .serve(links::get_password_resets)
         .serve(links::ask_password_reset)
         .serve(links::reset_password)

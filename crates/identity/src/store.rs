@@ -81,6 +81,12 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/postgres/0009_notices.sql"
     ),
     store::migration!(10, "links", "sql/migrations/sqlite/0010_links.sql", "sql/migrations/postgres/0010_links.sql"),
+    store::migration!(
+        11,
+        "notices_by_event",
+        "sql/migrations/sqlite/0011_notices_by_event.sql",
+        "sql/migrations/postgres/0011_notices_by_event.sql"
+    ),
 ];
 
 const PEOPLE: &str = include_str!("sql/people.sql");

@@ -60,8 +60,8 @@ pub(crate) struct Link {
     pub(crate) href: &'static str,
     pub(crate) label: &'static str,
     pub(crate) current: bool,
-    /// Something new waits there.
-    pub(crate) dot: bool,
+    /// How much there was not read yet, if anything.
+    pub(crate) unread: Option<String>,
 }
 
 /// What surrounds a page.
@@ -88,7 +88,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    pub(crate) fn new(visit: &Visit, place: Place, title: String, bank: String, unread: bool) -> Self {
+    pub(crate) fn new(visit: &Visit, place: Place, title: String, bank: String, unread: u32) -> Self {
         let t = visit.t;
         let signed = visit.somebody();
         Self {
@@ -115,8 +115,14 @@ impl Frame {
     }
 }
 
-pub(crate) fn links(t: T, role: Option<Role>, place: Place, unread: bool) -> Vec<Link> {
-    let link = |href, label, at| Link { href, label, current: place == at, dot: unread && at == Place::Notices };
+pub(crate) fn links(t: T, role: Option<Role>, place: Place, unread: u32) -> Vec<Link> {
+    let count = (unread > 0).then(|| if unread > 99 { "99+".to_owned() } else { unread.to_string() });
+    let link = |href, label, at| Link {
+        href,
+        label,
+        current: place == at,
+        unread: count.clone().filter(|_| at == Place::Notices),
+    };
     let notices = link("/notifications", t.notifications(), Place::Notices);
     match role {
         None => Vec::new(),

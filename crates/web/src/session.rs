@@ -20,9 +20,6 @@ pub(crate) const SESSION_COOKIE: &str = "__Host-guichet";
 pub(crate) const LANGUAGE_COOKIE: &str = "__Host-language";
 /// Light or dark, if chosen.
 pub(crate) const THEME_COOKIE: &str = "__Host-theme";
-/// The newest notification that was looked at.
-pub(crate) const SEEN_COOKIE: &str = "__Host-seen";
-
 /// Holds a sign-in that waits for its second step, sealed.
 pub(crate) const HALFWAY_COOKIE: &str = "__Host-halfway";
 /// Holds what an authenticator app is given, sealed, while it is set up.

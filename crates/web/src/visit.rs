@@ -15,8 +15,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use contracts::bank::{BankInfo, GetBank};
-use contracts::identity::Language;
-use contracts::journal::{ListLogs, LogEntry};
+use contracts::identity::{Language, ListNotices};
 use contracts::roles::Role;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
@@ -27,8 +26,7 @@ use crate::forms::Form;
 use crate::frame::{Frame, Place, Theme};
 use crate::pages::wrong;
 use crate::session::{
-    self, DEVICE_COOKIE, HALFWAY_COOKIE, LANGUAGE_COOKIE, SEEN_COOKIE, SESSION_COOKIE, SETUP_COOKIE, Secret, Signed,
-    THEME_COOKIE,
+    self, DEVICE_COOKIE, HALFWAY_COOKIE, LANGUAGE_COOKIE, SESSION_COOKIE, SETUP_COOKIE, Secret, Signed, THEME_COOKIE,
 };
 use crate::texts::T;
 use crate::{csrf, texts};
@@ -36,7 +34,7 @@ use crate::{csrf, texts};
 /// Largest form.
 const MAX_FORM: usize = 32 * 1024;
 /// What decorates a page may not keep it waiting longer.
-const DECORATION: Duration = Duration::from_millis(700);
+pub(crate) const DECORATION: Duration = Duration::from_millis(700);
 /// How long what the bank says of itself is believed.
 const BANK_BELIEVED: Duration = Duration::from_mins(5);
 
@@ -96,8 +94,6 @@ pub(crate) struct Visit {
     pub(crate) device: Option<Secret>,
     /// The page of ours that a form was sent from.
     from: Option<String>,
-    /// The newest notification that was looked at.
-    seen: Option<String>,
     /// Where the browser is.
     client: Option<String>,
     params: Vec<(String, String)>,
@@ -207,7 +203,6 @@ impl Visit {
         let chosen = cookie(LANGUAGE_COOKIE).and_then(texts::language);
         let accepted = || parts.headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok().and_then(texts::accepted);
         let theme = cookie(THEME_COOKIE).map(Theme::from_name).unwrap_or_default();
-        let seen = cookie(SEEN_COOKIE).map(ToOwned::to_owned);
         let secret = |name| cookie(name).map(|value| Secret(value.to_owned()));
         let (halfway, setup, device) = (secret(HALFWAY_COOKIE), secret(SETUP_COOKIE), secret(DEVICE_COOKIE));
         let from = parts.headers.get(header::REFERER).and_then(|from| from.to_str().ok()?.parse().ok());
@@ -232,7 +227,6 @@ impl Visit {
             setup,
             device,
             from,
-            seen,
             client: aaa::client_address(parts, web.proxies).map(|address| address.to_string()),
             params,
             signed: None,
@@ -330,25 +324,17 @@ impl Visit {
 
     /// What surrounds a page.
     pub(crate) async fn frame(&self, place: Place, title: impl Into<String>) -> Frame {
-        let (bank, unread) = tokio::join!(self.bank_name(), self.has_news());
-        Frame::new(self, place, title.into(), bank, unread && place != Place::Notices)
+        let (bank, unread) = tokio::join!(self.bank_name(), self.unread());
+        Frame::new(self, place, title.into(), bank, unread)
     }
 
-    /// Whether somebody else did something that the visitor has not looked at; no news rather than a delay.
-    async fn has_news(&self) -> bool {
-        let newest = ListLogs { mine: true, limit: 10.try_into().unwrap_or_default(), ..ListLogs::default() };
+    /// How many notices the visitor has not read; none rather than a delay.
+    async fn unread(&self) -> u32 {
         if self.signed.is_none() {
-            return false;
+            return 0;
         }
-        let page = self.caller().within(DECORATION).call(newest).await;
-        page.is_ok_and(|page| page.items.iter().any(|entry| self.is_news(entry)))
-    }
-
-    /// Whether an entry is of somebody else's doing and newer than what was looked at. Ids sort by time.
-    pub(crate) fn is_news(&self, entry: &LogEntry) -> bool {
-        let own = self.signed.as_ref().map(|signed| signed.user.login.as_str());
-        let newer = self.seen.as_ref().is_none_or(|seen| entry.id.to_string() > *seen);
-        newer && entry.actor.as_deref() != own
+        let newest = ListNotices { limit: 1.try_into().unwrap_or_default(), ..ListNotices::default() };
+        self.caller().within(DECORATION).call(newest).await.map_or(0, |found| found.unread)
     }
 
     /// What the bank says of itself, asked for now and then.

@@ -296,7 +296,7 @@ async function turnedDown(cast) {
   await member.inspect("a request rejected");
   await until("the member is told", async () => {
     await member.go("/accounts");
-    return member.page.locator("nav a[href='/notifications'] .dot").count();
+    return member.page.locator("nav a[href='/notifications'] .count").count();
   });
   await member.go("/notifications");
   await until("the reason is among the notifications", async () => {
@@ -304,6 +304,8 @@ async function turnedDown(cast) {
     return member.page.locator(".feed li").filter({ hasText: REASON }).count();
   });
   await member.inspect("notifications");
+  await member.page.locator("form[action='/notifications'] button").click();
+  await until("everything is read", async () => !(await member.page.locator("nav a[href='/notifications'] .count, .feed .badge").count()));
 }
 
 async function fourEyes({ agent, words, login }, other) {

@@ -11,6 +11,7 @@ mod mailer;
 mod networks;
 mod notices;
 mod post;
+pub(crate) mod reading;
 mod words;
 
 pub(crate) use letter::Letter;

@@ -11,6 +11,9 @@ use crate::store as rows;
 /// In the particulars of a sign-in: what about it is new to this person.
 pub(crate) const NEW: &str = "new";
 
+/// In the particulars of what became of a request: which.
+const REQUEST: &str = "request";
+
 /// Takes note of what people are to be told. Cheap to clone.
 #[derive(Clone)]
 pub struct Notices {
@@ -28,9 +31,9 @@ impl Notices {
     /// What an event as the bus carries it tells people, if anything.
     pub fn read(payload: &str) -> Option<Happening> {
         let event: LogEvent = serde_json::from_str(payload).ok()?;
-        topic(event.action)?;
-        let detail = match event.action {
-            Action::Login => event.details.get(NEW).map(|_| NEW.to_owned()),
+        let detail = match topic(event.action)? {
+            Topic::SignIns => event.details.get(NEW).map(|_| NEW.to_owned()),
+            Topic::Requests => event.details.get(REQUEST).cloned(),
             _ => None,
         };
         Some(Happening { event: event.id, at: event.at, action: event.action, person: event.subject?.id, detail })
@@ -53,7 +56,7 @@ impl Notices {
         // An ordinary sign-in is nothing to read about; who wants to may have it mailed.
         let ordinary = topic == Topic::SignIns && happening.detail.is_none();
         if !ordinary {
-            rows::add_notice(tx, self.id(), happening).await?;
+            rows::add_notice(tx, self.id(), happening, is_seen(happening.action)).await?;
         }
         if self.mails {
             let choices = rows::mail_choices(tx, happening.person).await?.unwrap_or_default();
@@ -67,6 +70,11 @@ impl Notices {
     fn id(&self) -> Uuid {
         new_uuid(self.store.clock(), &self.chance)
     }
+}
+
+/// Whether its person saw it happen: the page that they were on told them that their request was received.
+fn is_seen(action: Action) -> bool {
+    topic(action) == Some(Topic::Requests) && action.name().ends_with("_REQUESTED")
 }
 
 /// Whether somebody who chose so gets a mail.

@@ -1,7 +1,7 @@
 -- name: add_notice!
 -- Once for each event and person; nothing for somebody who is not there.
-insert into notices (id, event, person, action, detail, at)
-select $1, $2, id, $4, $5, $6 from people where id = $3
+insert into notices (id, event, person, action, detail, at, read_at)
+select $1, $2, id, $4, $5, $6, $7 from people where id = $3
 on conflict (event, person) do nothing;
 
 -- name: add_mail!
@@ -74,19 +74,20 @@ insert into mail_choices (person, sign_ins, requests, transfers) values ($1, $2,
 on conflict (person) do update set sign_ins = $2, requests = $3, transfers = $4;
 
 -- name: list_notices (sqlite)
--- Newest first, before $2; unread ones only when $3.
-select id, action, detail, at, read_at from notices
-where person = $1 and ($2 is null or id < $2) and (not $3 or read_at is null)
-order by id desc limit $4;
+-- Newest first, before event $2; unread ones only when $3. Ids of events sort by their time.
+select event, action, detail, at, read_at from notices
+where person = $1 and ($2 is null or event < $2) and (not $3 or read_at is null)
+order by event desc limit $4;
 -- name: list_notices (postgres)
-select id, action, detail, at, read_at from notices
-where person = $1 and ($2::uuid is null or id < $2) and (not $3::boolean or read_at is null)
-order by id desc limit $4;
+select event, action, detail, at, read_at from notices
+where person = $1 and ($2::uuid is null or event < $2) and (not $3::boolean or read_at is null)
+order by event desc limit $4;
 
 -- name: count_unread$
 -- At most so many are counted.
 select count(*) from (select 1 from notices where person = $1 and read_at is null limit 100) as unread;
 
 -- name: read_notices!
--- Up to and with $2.
-update notices set read_at = $3 where person = $1 and id <= $2 and read_at is null;
+-- Up to and with event $2.
+update notices set read_at = $3 where person = $1 and read_at is null
+  and event <= (select event from notices where person = $1 and event = $2);

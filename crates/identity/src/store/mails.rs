@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use contracts::events::Action;
-use contracts::identity::{MailChoices, SignInMails};
+use contracts::identity::{MailChoices, Notice, SignInMails};
 use contracts::notices::Happening;
-use store::{Affected, Optional, Query, Row, Scalar, StoreError, Transaction, Uuid, params};
-use vocabulary::{Timestamp, UserId};
+use store::{Affected, Many, Optional, Query, Row, Scalar, StoreError, Transaction, Uuid, params};
+use vocabulary::{EventId, Timestamp, UserId};
 
 use super::{known, named};
 use crate::mails::Mail;
@@ -14,6 +14,9 @@ use crate::mails::Mail;
 pub(super) const MAILS: &str = include_str!("../sql/mails.sql");
 
 const ADD_NOTICE: Query<Affected> = Query::find(MAILS, "add_notice");
+const LIST_NOTICES: Query<Many> = Query::find(MAILS, "list_notices");
+const COUNT_UNREAD: Query<Scalar<i64>> = Query::find(MAILS, "count_unread");
+const READ_NOTICES: Query<Affected> = Query::find(MAILS, "read_notices");
 const ADD_MAIL: Query<Affected> = Query::find(MAILS, "add_mail");
 const HAS_DUE: Query<Scalar<i64>> = Query::find(MAILS, "has_due");
 const TAKE_MAIL: Query<Optional> = Query::find(MAILS, "take_mail");
@@ -39,9 +42,42 @@ const READABLE: Duration = Duration::from_hours(180 * 24);
 const KNOWN: Duration = Duration::from_hours(180 * 24);
 
 /// Once for each event and person.
-pub(crate) async fn add_notice(tx: &mut Transaction, id: Uuid, happening: &Happening) -> Result<(), StoreError> {
+pub(crate) async fn add_notice(
+    tx: &mut Transaction,
+    id: Uuid,
+    happening: &Happening,
+    read: bool,
+) -> Result<(), StoreError> {
     let Happening { event, at, action, person, detail } = happening;
-    tx.run(&ADD_NOTICE, params![id, *event, *person, action.name(), detail.clone(), *at]).await.map(drop)
+    let read_at = read.then_some(*at);
+    tx.run(&ADD_NOTICE, params![id, *event, *person, action.name(), detail.clone(), *at, read_at]).await.map(drop)
+}
+
+/// One more than a page, newest first.
+pub(crate) async fn notices(
+    tx: &mut Transaction,
+    person: UserId,
+    before: Option<EventId>,
+    unread: bool,
+    most: i64,
+) -> Result<Vec<Notice>, StoreError> {
+    tx.run(&LIST_NOTICES, params![person, before, unread, most]).await?.iter().map(notice_of).collect()
+}
+
+/// How many were not read, up to a hundred.
+pub(crate) async fn count_unread(tx: &mut Transaction, person: UserId) -> Result<u32, StoreError> {
+    let count = tx.run(&COUNT_UNREAD, params![person]).await?.unwrap_or(0);
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// The notice of this event was read, and those before it.
+pub(crate) async fn read_notices(
+    tx: &mut Transaction,
+    person: UserId,
+    until: EventId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.run(&READ_NOTICES, params![person, until, now]).await.map(drop)
 }
 
 /// To the address that the person has now; once for each event, person and address.
@@ -156,6 +192,17 @@ const fn sign_ins_name(choice: SignInMails) -> &'static str {
         SignInMails::New => "new",
         SignInMails::Never => "never",
     }
+}
+
+fn notice_of(row: &Row) -> Result<Notice, StoreError> {
+    let detail: Option<String> = row.get("detail")?;
+    Ok(Notice {
+        event: row.get("event")?,
+        action: known("action", Action::from_name(&row.get::<String>("action")?))?,
+        at: row.get("at")?,
+        request: detail.and_then(|detail| detail.parse().ok()),
+        read: row.get::<Option<Timestamp>>("read_at")?.is_some(),
+    })
 }
 
 fn mail_of(row: &Row) -> Result<Mail, StoreError> {

@@ -8,6 +8,7 @@ mod limits;
 mod links;
 mod mailing;
 mod managing;
+mod notices;
 mod passkeys;
 mod registering;
 mod relay;
@@ -238,5 +239,5 @@ async fn every_query_is_valid_on_every_database() {
 #[test]
 fn every_declared_operation_is_served() {
     let served: Vec<&str> = identity::operations().iter().map(|entry| entry.operation).collect();
-    assert_eq!(served.len(), 52, "{served:?}");
+    assert_eq!(served.len(), 54, "{served:?}");
 }

@@ -68,7 +68,7 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/requests/{id}/cancel", act(Signed, requests::cancel))
         .route("/requests/{id}/approve", act(Agents, inbox::approve))
         .route("/requests/{id}/reject", act(Agents, inbox::reject))
-        .route("/notifications", show(Signed, journal::notices))
+        .route("/notifications", show(Signed, journal::notices).merge(act(Signed, journal::read)))
         .route("/profile", show(Signed, profile::profile).merge(act(Signed, profile::do_profile)))
         .route("/profile/mails", act(Signed, profile::choose_mails))
         .route("/profile/password", show(Signed, profile::password).merge(act(Signed, profile::do_password)))

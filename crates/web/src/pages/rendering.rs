@@ -9,10 +9,10 @@ use super::samples::{
 use askama::Template;
 use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
 use contracts::identity::{
-    FactorReset, Language, MailChoices, Passkey, PasswordResets, PersonalToken, ResetState, SecondFactor, Session,
-    UserState,
+    FactorReset, Language, MailChoices, Notice, Passkey, PasswordResets, PersonalToken, ResetState, SecondFactor,
+    Session, UserState,
 };
-use contracts::journal::{LoggedEntry, Per};
+use contracts::journal::{LogEntry, LoggedEntry, Per};
 use contracts::monitor::{Health, ServiceStatus, Status, Truth};
 use contracts::roles::Role;
 use contracts::scopes::TokenScope;
@@ -23,7 +23,7 @@ use super::accounts::{ACCOUNT_STATES, AccountsPage, ClientsPage, Movement, OpenP
 use super::dashboard::{Counted, DashboardPage};
 use super::entry::{RegisterPage, WelcomePage};
 use super::inbox::InboxPage;
-use super::journal::{NoticesPage, notice};
+use super::journal::{NoticesPage, told};
 use super::links::{ForgotPage, NewAddressPage, NewPasswordPage};
 use super::logs::LogsPage;
 use super::moving::{MoveCheck, MoveForm, To};
@@ -87,6 +87,11 @@ fn people_pages(t: T, pages: &mut Pages) {
     let f = member(Place::Elsewhere, t.wrong_not_found());
     let words = t.wrong_not_found_words().to_owned();
     add("wrong", WrongPage { f, t, words, trace: Some("4bf92f3577b34da6".into()) }.render());
+}
+
+fn notice(entry: &LogEntry, read: bool) -> Notice {
+    let request = entry.details.get("request").and_then(|id| id.parse().ok());
+    Notice { event: entry.id, action: entry.action, at: entry.at, request, read }
 }
 
 fn security_pages(t: T, pages: &mut Pages) {
@@ -429,7 +434,8 @@ fn journal_pages(t: T, pages: &mut Pages) {
     let notices = NoticesPage {
         f: frame(t, Some(Role::Member), Place::Notices, t.notifications()),
         t,
-        notices: entries.iter().enumerate().map(|(n, entry)| notice(t, entry, n == 0)).collect(),
+        notices: entries.iter().enumerate().map(|(n, entry)| told(t, &notice(entry, n > 0), Some(entry))).collect(),
+        newest: Some(entries[0].id.to_string()),
         first: None,
         next: None,
     };

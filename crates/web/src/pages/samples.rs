@@ -48,7 +48,7 @@ pub(super) fn frame(t: T, role: Option<Role>, place: Place, title: &str) -> Fram
         csrf: "c".repeat(64),
         name: role.map(|_| "Claire Fontaine".to_owned()),
         role: role.map_or("", |role| t.role(&role)),
-        links: frame::links(t, role, place, true),
+        links: frame::links(t, role, place, 3),
         profile: place == Place::Profile,
         done: None,
         style: &STYLE.url,

@@ -10,7 +10,7 @@ texts! {
     theme_light "Clair" "Light";
     theme_dark "Sombre" "Dark";
     main_menu "Menu principal" "Main menu";
-    something_new "du nouveau" "something new";
+    not_read "à lire" "to read";
     sign_out "Se déconnecter" "Sign out";
     system_status "État du service" "Service status";
     done_word "C’est fait." "Done.";

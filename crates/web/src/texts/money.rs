@@ -121,5 +121,6 @@ texts! {
     reason_is(reason: &str) "Raison : {reason}" "Reason: {reason}";
     cancel_request "Annuler la demande" "Cancel the request";
 
+    mark_read "Tout marquer comme lu" "Mark all as read";
     no_notifications "Aucune notification pour l’instant." "No notifications yet.";
 }

@@ -92,6 +92,11 @@ impl Repo {
     }
 }
 
+/// The manifest of each crate of ours.
+pub(crate) fn manifests(root: &Path) -> Result<Vec<PathBuf>, Failure> {
+    Ok(members(root)?.into_iter().map(|member| root.join(member.dir).join("Cargo.toml")).collect())
+}
+
 fn members(root: &Path) -> Result<Vec<Member>, Failure> {
     let said = output(cargo(root).args(["metadata", "--no-deps", "--format-version", "1", "--locked", "--offline"]))?;
     let metadata: Value = serde_json::from_str(&said)

@@ -3,11 +3,14 @@
 //! A value that only looks like a secret carries `not-a-secret` on its line, with the reason.
 
 use std::path::Path;
+use std::process::Command;
 
 use crate::repo::Repo;
-use crate::run::Failure;
+use crate::run::{Failure, output};
 
 const EXCUSE: &str = "not-a-secret";
+/// Places in the history that only look like secrets: `COMMIT:PATH why`, one on each line.
+const ACCEPTED: &str = "docs/secrets-in-history.txt";
 /// Words that make the value beside them a secret.
 const TELLING: &[&str] = &["password", "passwd", "secret", "token", "api_key", "apikey", "private_key"];
 /// Beginnings of keys whose makers marked them, and how many characters follow.
@@ -32,6 +35,36 @@ pub(super) fn check(root: &Path) -> Result<(), Failure> {
     found.push(format!(
         "    mend: remove it and change it wherever it was used, since git remembers; or, when it guards nothing, \
          write `{EXCUSE}: why` on its line"
+    ));
+    Err(Failure::new(found.join("\n")))
+}
+
+/// The same in every line that was ever added: git remembers what was removed.
+pub(super) fn check_history(root: &Path) -> Result<(), Failure> {
+    let mut git = Command::new("git");
+    git.current_dir(root).args(["log", "--all", "--patch", "--unified=0", "--no-color", "--no-ext-diff"]);
+    let history = output(git.arg("--format=commit %h"))?;
+    let accepted = std::fs::read_to_string(root.join(ACCEPTED)).unwrap_or_default();
+    let accepted: Vec<&str> = accepted.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let (mut commit, mut file, mut found) = ("", "", Vec::new());
+    for line in history.lines() {
+        if let Some(name) = line.strip_prefix("commit ") {
+            commit = name;
+        } else if let Some(path) = line.strip_prefix("+++ ") {
+            file = path.trim_start_matches("b/");
+        } else if let Some(what) = line.strip_prefix('+').and_then(suspicion) {
+            let place = format!("{commit}:{file}");
+            if !accepted.contains(&place.as_str()) {
+                found.push(format!("{place}: {what}"));
+            }
+        }
+    }
+    found.dedup();
+    if found.is_empty() {
+        return Ok(());
+    }
+    found.push(format!(
+        "    mend: change it wherever it was used; when it guards nothing, write the place and why into {ACCEPTED}"
     ));
     Err(Failure::new(found.join("\n")))
 }

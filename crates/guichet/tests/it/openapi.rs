@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::Value;
+
 use crate::process::{Up, output};
 
 /// Pinned, so that a test does not fail for a release of somebody else.
@@ -28,6 +31,39 @@ async fn a_public_validator_accepts_the_document() {
         "the validator refuses the document:\n{}{}",
         String::from_utf8_lossy(&judged.stdout),
         String::from_utf8_lossy(&judged.stderr)
+    );
+}
+
+/// One line for each operation and each schema, with a digest of it: the whole document would be read by nobody.
+#[test]
+fn the_api_is_the_reviewed_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/api.txt");
+    let document: Value = serde_json::from_str(&output(&["openapi"])).unwrap();
+    let of_value = |value: &Value| hex::encode(&digest(&SHA256, value.to_string().as_bytes()).as_ref()[..6]);
+    let mut now = String::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            now += &format!("{} {} {path}\n", of_value(operation), method.to_uppercase());
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        now += &format!("{} {name}\n", of_value(schema));
+    }
+    if std::env::var("GUICHET_TEST_UPDATE").is_ok_and(|it| it == "1") {
+        std::fs::write(&path, &now).unwrap();
+        return;
+    }
+    let reviewed = std::fs::read_to_string(&path).unwrap_or_default();
+    let of = |text: &str, other: &str| {
+        let lines = text.lines().filter(|line| !other.lines().any(|it| it == *line));
+        lines.map(|line| line.split_once(' ').unwrap().1.to_owned()).collect::<Vec<_>>().join("\n")
+    };
+    assert!(
+        reviewed == now,
+        "the API has changed.\nno longer so:\n{}\nnew or different:\n{}\nIf that is right, write it down for the \
+         review: GUICHET_TEST_UPDATE=1 cargo test -p guichet the_api_is_the_reviewed_one",
+        of(&reviewed, &now),
+        of(&now, &reviewed)
     );
 }
 

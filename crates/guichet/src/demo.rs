@@ -9,7 +9,8 @@ use contracts::bank::{
     RequestTransfer, RequestWithdrawal,
 };
 use contracts::identity::{
-    ActivateUser, CreateAgent, DisableUser, EditProfile, Language, Refresh, Register, RejectUser, SignIn, Tokens, User,
+    ActivateUser, CreateAgent, DisableUser, EditProfile, Language, ListNotices, ReadNotices, Refresh, Register,
+    RejectUser, SignIn, Tokens, User,
 };
 use futures_util::future::join_all;
 use vocabulary::{Amount, Chance, Clock, Currency, Money};
@@ -21,6 +22,8 @@ use crate::up::{Greeted, plan};
 
 /// How far back the history goes.
 const DAYS: u64 = 150;
+/// What happened in so many last days was not read yet.
+const NEWS: u64 = 7;
 const DAY: Duration = Duration::from_hours(24);
 
 const AGENTS: [(&str, &str, &str); 3] =
@@ -135,10 +138,24 @@ impl Story<'_> {
             self.clock.advance(Duration::from_mins(90));
             self.decide(day, requests).await?;
             self.clock.set(self.clock.now().minus(Duration::from_mins(90)));
+            if day == DAYS.saturating_sub(NEWS) {
+                self.read_notices().await?;
+            }
         }
         // The last morning: things are waiting.
         self.clock.set(now.now().minus(Duration::from_mins(50)));
         self.leave_work().await
+    }
+
+    /// Everybody has read what they were told of so far.
+    async fn read_notices(&mut self) -> Result<(), Problem> {
+        for login in MEMBERS.into_iter().chain(AGENTS).map(|(login, ..)| login) {
+            let caller = self.as_person(login).await?;
+            if let Some(newest) = caller.call(ListNotices::default()).await?.items.first() {
+                caller.call(ReadNotices { until: newest.event }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Remembers somebody with a password to be told once.

@@ -56,8 +56,10 @@ struct Account {
     dropped: AtomicU64,
     /// How many of those were said.
     said: AtomicU64,
-    /// What was wrong last.
+    /// What is wrong now.
     why: Mutex<Option<&'static str>>,
+    /// Why the last of those that were dropped was: it may go well again since.
+    dropped_for: Mutex<&'static str>,
 }
 
 /// Records that did not arrive.
@@ -113,15 +115,17 @@ impl Documents {
         }
         let of = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
         let left = of(&account.offered).saturating_sub(of(&account.written)).saturating_sub(of(&account.dropped));
-        account.dropped.fetch_add(left, Ordering::SeqCst);
+        if left > 0 {
+            account.drops(left, account.why().unwrap_or("MongoDB did not answer in time"));
+        }
         account.unsaid()
     }
 }
 
 impl Account {
     fn drops(&self, records: u64, why: &'static str) {
+        *self.dropped_for.lock().unwrap_or_else(PoisonError::into_inner) = why;
         self.dropped.fetch_add(records, Ordering::SeqCst);
-        self.is(Some(why));
     }
 
     fn is(&self, why: Option<&'static str>) {
@@ -135,7 +139,8 @@ impl Account {
     fn unsaid(&self) -> Option<Dropped> {
         let dropped = self.dropped.load(Ordering::SeqCst);
         let records = dropped.saturating_sub(self.said.swap(dropped, Ordering::SeqCst));
-        (records > 0).then(|| Dropped { records, why: self.why().unwrap_or("MongoDB did not answer in time") })
+        let why = *self.dropped_for.lock().unwrap_or_else(PoisonError::into_inner);
+        (records > 0).then_some(Dropped { records, why })
     }
 }
 

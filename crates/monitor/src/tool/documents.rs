@@ -233,3 +233,19 @@ async fn options(address: &str, folder: &Path, mask: &mut Mask) -> Result<Client
     options.app_name = Some("guichet monitor".to_owned());
     Ok(options)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_records_were_dropped_is_told_though_the_next_ones_arrive() {
+        let account = Account::default();
+        account.is(Some("the connection to MongoDB breaks off"));
+        account.drops(2, "MongoDB refuses them");
+        account.is(None);
+        let (records, why) = (2, "MongoDB refuses them");
+        assert_eq!(account.unsaid(), Some(Dropped { records, why }));
+        assert_eq!(account.unsaid(), None);
+    }
+}

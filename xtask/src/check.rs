@@ -86,7 +86,7 @@ pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
     let database = asked.database.map(|path| root.join(path));
     let place = Place { root, target, database };
     if asked.planted {
-        return planted::command(&place);
+        return planted::command(&place, &asked.without);
     }
     let mut outcomes = Vec::new();
     for step in STEPS.iter().filter(|step| step.quick || !asked.quick) {

@@ -33,7 +33,8 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
                       pip-audit for the Python of the tests. Tools that are missing are installed beside what cargo
                       builds; what cannot be made counts as failed unless --without names it. --db (or
                       GUICHET_ADVISORY_DB) is a copy of the RustSec advisory database, for an audit without network.
-  check --planted     Plant a flaw of each kind in a small workspace, and expect the check to see it.
+  check --planted [--without NAME]
+                      Plant a flaw of each kind in a small workspace, and expect the check to see it.
   tidy                The rules of this house that the compiler does not know: floors, SQL in its place, names, sizes.
   bench posting [--quick]
                       Transfers per second through the ledger's engine, on SQLite and PostgreSQL, beside pgbench on

@@ -4,6 +4,7 @@ use aaa::Problem;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::notice;
 use crate::stage::{Bank, MINE, NOW, OTHER, session};
 
 fn entry(id: &str, at: &str, actor: Option<&str>) -> Value {
@@ -85,7 +86,10 @@ async fn the_dashboard_counts_four_things_over_one_period_and_is_for_staff() {
 #[tokio::test]
 async fn an_entry_has_a_page_with_its_place_and_its_proof_as_a_file() {
     let bank = Bank::new();
-    bank.script(|script| script.logs = vec![entry(OTHER, NOW, None)]);
+    bank.script(|script| {
+        script.logs = vec![entry(OTHER, NOW, None)];
+        script.notices = vec![notice(OTHER, "LOGIN", true)];
+    });
     assert!(bank.get_signed("/notifications").await.body.contains(&format!("href=\"/logs/{OTHER}\"")));
     let page = bank.get_signed(&format!("/logs/{OTHER}")).await;
     assert!(

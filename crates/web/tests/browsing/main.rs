@@ -233,23 +233,26 @@ async fn a_session_that_ended_leads_to_the_sign_in_and_says_so() {
     assert!(page.cookie("__Host-guichet").unwrap().contains("Max-Age=0"));
 }
 
-fn log(id: &str, action: &str, actor: Option<&str>) -> Value {
-    json!({"id": id, "at": NOW, "audience": "members", "level": "info", "action": action, "actor": actor, "subject": "claire",
-        "subject_id": MINE, "message": "words", "details": {}, "source": "bank", "trace_id": null})
+pub(crate) fn notice(event: &str, action: &str, read: bool) -> Value {
+    json!({"event": event, "action": action, "at": NOW, "request": null, "read": read})
 }
 
 #[tokio::test]
-async fn the_dot_tells_of_what_others_did_until_it_was_looked_at() {
-    const DOT: &str = "class=\"dot\"";
+async fn the_menu_counts_what_was_not_read_until_it_is_marked_as_read() {
+    const COUNT: &str = "<span class=\"count\">2<";
     let bank = Bank::new();
-    bank.script(|script| script.logs = vec![log(OTHER, "LOGIN", Some("claire"))]);
-    assert!(!bank.get_signed("/transfer").await.body.contains(DOT), "one's own sign-in is no news");
-    bank.script(|script| script.logs.insert(0, log(REQUEST, "TRANSFER_APPROVED", None)));
-    assert!(bank.get_signed("/transfer").await.body.contains(DOT));
+    bank.script(|script| script.notices = vec![notice(OTHER, "LOGIN", true)]);
+    assert!(!bank.get_signed("/transfer").await.body.contains("class=\"count\""), "it was read");
+    assert!(!bank.get_signed("/notifications").await.body.contains("name=\"until\""), "nothing is to be marked");
+    let news = ["TRANSFER_APPROVED", "TRANSFER_RECEIVED"].map(|action| notice(REQUEST, action, false));
+    bank.script(|script| script.notices.splice(0..0, news).for_each(drop));
+    assert!(bank.get_signed("/transfer").await.body.contains(COUNT));
     let looked = bank.get_signed("/notifications").await;
-    let seen = looked.cookie("__Host-seen").unwrap().split(';').next().unwrap().to_owned();
-    let request = http::Request::get("/transfer").header(header::COOKIE, format!("{}; {seen}", session()));
-    assert!(!bank.send(request, String::new()).await.body.contains(DOT), "it was looked at");
+    assert!(looked.body.contains(COUNT), "to look at it is not to mark it");
+    assert_eq!(looked.field("until"), REQUEST);
+    assert_eq!(bank.post_signed("/notifications", &format!("until={REQUEST}")).await.location(), "/notifications");
+    assert!(bank.asked("POST /api/auth/notices/read")[0].contains(REQUEST));
+    assert!(!bank.get_signed("/transfer").await.body.contains("class=\"count\""));
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use contracts::bank::{GetBank, ListAccounts, ListRequests, RequestTransfer};
 use contracts::identity::{
-    AskFactorReset, BeginTotp, ChooseMails, ConfirmTotp, EditProfile, GetSecondFactor, MakeRecoveryCodes,
-    OpenBrowserSession, ProveAgain, ResumeBrowserSession, SignOut,
+    AskFactorReset, BeginTotp, ChooseMails, ConfirmTotp, EditProfile, GetSecondFactor, ListNotices, MakeRecoveryCodes,
+    OpenBrowserSession, ProveAgain, ReadNotices, ResumeBrowserSession, SignOut,
 };
 use contracts::journal::ListLogs;
 use contracts::{bank, identity, journal, monitor};
@@ -38,6 +38,8 @@ pub(crate) struct Script {
     pub(crate) ended: bool,
     /// The next call with a token answers 401, once.
     pub(crate) revoke_once: bool,
+    /// What the visitor is told of, newest first.
+    pub(crate) notices: Vec<Value>,
     /// The journal, newest first.
     pub(crate) logs: Vec<Value>,
     /// What the journal was asked, and how it answers what was asked badly.
@@ -163,7 +165,7 @@ pub(crate) async fn play(script: &Mutex<Script>, request: Request) -> Response {
     let is = |method: http::Method, of: &str| parts.method == method && path == of;
     let route = |route: aaa::Route| is(route.method(), route.path());
     let signed = parts.headers.contains_key(header::AUTHORIZATION);
-    let decoration = route(ListLogs::ROUTE) || route(GetBank::ROUTE);
+    let decoration = route(ListNotices::ROUTE) || route(ListLogs::ROUTE) || route(GetBank::ROUTE);
     if !decoration {
         script.asked.push(call);
     }
@@ -200,6 +202,14 @@ pub(crate) async fn play(script: &Mutex<Script>, request: Request) -> Response {
     }
     if route(ChooseMails::ROUTE) {
         return Json(body).into_response();
+    }
+    if route(ListNotices::ROUTE) {
+        let unread = script.notices.iter().filter(|notice| notice["read"] == false).count();
+        return Json(json!({"items": script.notices, "next": null, "unread": unread})).into_response();
+    }
+    if route(ReadNotices::ROUTE) {
+        script.notices.iter_mut().for_each(|notice| notice["read"] = true.into());
+        return StatusCode::NO_CONTENT.into_response();
     }
     if route(GetBank::ROUTE) {
         let bank = json!({"name": "Banque du Guichet", "bank": "17569", "branch": "00001", "bic": "GUICFRPP", "currencies": ["EUR"]});

@@ -223,6 +223,24 @@ actions! {
     MailFailed = "MAIL_FAILED",
     /// A service told something that the journal could not read; it is kept as it came.
     EventUnreadable = "EVENT_UNREADABLE",
+    /// The monitor has another check to make.
+    CheckAdded = "CHECK_ADDED",
+    /// A check was written down anew.
+    CheckChanged = "CHECK_CHANGED",
+    /// A check is made no more, and its history is gone.
+    CheckRemoved = "CHECK_REMOVED",
+    /// A check failed for long enough to alarm somebody.
+    IncidentOpened = "INCIDENT_OPENED",
+    /// It is well again.
+    IncidentClosed = "INCIDENT_CLOSED",
+    /// Somebody wrote about an incident.
+    IncidentNoted = "INCIDENT_NOTED",
+    /// Somebody looks after an incident.
+    IncidentAcknowledged = "INCIDENT_ACKNOWLEDGED",
+    /// Work was announced.
+    MaintenanceAnnounced = "MAINTENANCE_ANNOUNCED",
+    /// Work was ended, or called off.
+    MaintenanceEnded = "MAINTENANCE_ENDED",
 }
 
 /// Something that happened, told to the journal on `log.<audience>.<level>`.

@@ -8,7 +8,16 @@ use vocabulary::Timestamp;
 use crate::roles::Superusers;
 use crate::scopes::Read;
 
+mod board;
+mod checks;
+mod incidents;
 mod links;
+mod span;
+
+pub use board::*;
+pub use checks::*;
+pub use incidents::*;
+pub use span::{NoSpan, Span};
 
 pub use links::{
     Agreement, Certificate, GetLinks, GetReport, Judged, Link, LinkState, Links, Outlook, Process, Report, TakeReport,

@@ -82,6 +82,7 @@ pub const ALLOWED: &[(&str, &str, What)] = &[
     (identity::SERVICE, journal::SERVICE, What::Events),
     (bank::SERVICE, journal::SERVICE, What::Events),
     (authority::SERVICE, journal::SERVICE, What::Events),
+    (monitor::SERVICE, journal::SERVICE, What::Events),
     (monitor::SERVICE, journal::SERVICE, What::Witness),
     (monitor::SERVICE, authority::SERVICE, What::Health),
     (monitor::SERVICE, identity::SERVICE, What::Links),

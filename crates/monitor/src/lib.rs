@@ -3,23 +3,33 @@
 //! Promises: every service is asked each second whether it can serve, and one that cannot, or does not answer within a
 //! second, is shown as down; where services stand apart, what their links were agreed on and how their certificates stand is
 //! known too; the answer comes from memory, so asking the monitor costs the services nothing; a journal whose history was
-//! written anew is noticed. It holds no database and knows nothing of what the services do.
+//! written anew is noticed. What else is checked, how it did, and who is told of it stands in a database of its own. It knows
+//! nothing of what the services do.
 //!
 //! Beside the service stands [`tool`], which asks any API about applications from the command line.
 #![warn(missing_docs)]
 
+mod check;
 mod metrics;
+mod outcome;
 mod outgoing;
+mod probe;
+mod recorder;
 mod reports;
 mod service;
+mod settings;
 mod sight;
+mod store;
 pub mod tool;
+mod watching;
 mod witness;
 
 use aaa::{Api, Entry, Gate, Misconfigured, Module};
 
-pub use service::Monitor;
-pub use witness::witness_key;
+pub use crate::service::{Monitor, Plan};
+pub use crate::settings::{Settings, SettingsError};
+pub use crate::store::{MIGRATIONS, QUERIES};
+pub use crate::witness::witness_key;
 
 /// What the monitor offers.
 pub fn operations() -> Vec<Entry> {

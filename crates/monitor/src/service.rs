@@ -13,8 +13,10 @@ use futures_util::future::{join_all, join3};
 use tlog::SigningKey;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
-use vocabulary::Clock;
+use store::{Store, StoreError};
+use vocabulary::{Chance, Clock};
 
+use crate::Settings;
 use crate::metrics::{self, Known};
 use crate::reports::Reports;
 use crate::sight::Sight;
@@ -49,23 +51,32 @@ struct Inner {
     witness: OnceLock<Watch>,
 }
 
+/// What a monitor is made of.
+pub struct Plan {
+    /// Reaches the services.
+    pub directory: Directory,
+    /// Those that are asked how they do.
+    pub services: Vec<&'static str>,
+    /// Whether they stand apart: then they are asked about their links too, and what the monitor's own process says of
+    /// itself is handed to [`Monitor::note`].
+    pub apart: bool,
+    /// Its database, with [`crate::MIGRATIONS`]; its clock is the monitor's.
+    pub store: Store,
+    /// Randomness.
+    pub chance: Chance,
+    /// What it checks besides, and whom it tells.
+    pub settings: Settings,
+}
+
 impl Monitor {
-    /// Over these services, reached through `directory`. All are down until they are asked: by [`Monitor::check_now`] or
-    /// [`Monitor::watch`].
-    pub fn new(directory: Directory, clock: Clock, services: Vec<&'static str>) -> Self {
-        Self::over(directory, clock, services, false)
-    }
-
-    /// The same for services that stand apart: they are asked about their links too. What its own process says of itself
-    /// is handed to [`Monitor::note`].
-    pub fn apart(directory: Directory, clock: Clock, services: Vec<&'static str>) -> Self {
-        Self::over(directory, clock, services, true)
-    }
-
-    fn over(directory: Directory, clock: Clock, services: Vec<&'static str>, apart: bool) -> Self {
+    /// All services are down until they are asked: by [`Monitor::check_now`] or [`Monitor::watch`].
+    pub async fn open(plan: Plan) -> Result<Self, StoreError> {
+        let Plan { directory, services, apart, store, chance: _, settings: _ } = plan;
+        let clock = store.clock().clone();
         let sight = RwLock::new(Sight::new(&services, clock.now()));
         let (reports, came_up) = (RwLock::default(), Notify::new());
-        Self(Arc::new(Inner { directory, clock, services, sight, apart, reports, came_up, witness: OnceLock::new() }))
+        let witness = OnceLock::new();
+        Ok(Self(Arc::new(Inner { directory, clock, services, sight, apart, reports, came_up, witness })))
     }
 
     /// Is the witness of the journal's log too, until `shutdown`: with this key, remembering in `folder`, and reaching the

@@ -74,6 +74,10 @@ ids! {
     HoldId,
     /// An event told to the journal.
     EventId,
+    /// Something that went wrong, from the alarm to the recovery.
+    IncidentId,
+    /// Announced work.
+    MaintenanceId,
 }
 
 #[cfg(test)]

@@ -1,0 +1,14 @@
+//! The monitor's tables. With its rooms, the only SQL of the crate but for the tool's.
+
+use ::store::Migration;
+
+/// The monitor's tables.
+pub const MIGRATIONS: &[Migration] = &[::store::migration!(
+    1,
+    "create",
+    "sql/migrations/sqlite/0001_create.sql",
+    "sql/migrations/postgres/0001_create.sql"
+)];
+
+/// All query texts, for [`::store::check::prepare_all`].
+pub const QUERIES: &[&str] = &[];

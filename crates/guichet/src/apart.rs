@@ -80,7 +80,7 @@ impl Site {
             self.office.admit(service.name()).await?;
         }
         let server = self.office.admit(crate::postgres::NAME).await?;
-        let roles: Vec<&str> = SERVICES_WITH_STORES.iter().map(|(service, _)| *service).collect();
+        let roles: Vec<&str> = roles().collect();
         let postgres = Postgres::start(&self.settings.data_dir.join("postgres"), &roles, &server)?;
         self.settings.databases = Databases::Template(template(&self.settings.data_dir, postgres.port()));
         self.office.keep_postgres(&postgres, &server, shutdown)?;
@@ -149,7 +149,6 @@ impl Site {
         let (name, settings) = (service.name(), &self.settings);
         let folder = settings.data_dir.join(name);
         let at = |name: &str| at(&self.places, name);
-        let has_database = SERVICES_WITH_STORES.iter().any(|(known, _)| *known == name);
         let called = peers::called_by(name).into_iter().chain([contracts::authority::SERVICE]);
         let mut peers: Vec<(&'static str, Vec<String>)> = Vec::new();
         for other in called.filter(|other| *other != name) {
@@ -160,7 +159,9 @@ impl Site {
         let node = Node {
             service,
             database: match &settings.databases {
-                Databases::Template(template) if has_database => Some(template.replace("{service}", name)),
+                Databases::Template(template) if roles().any(|role| role == name) => {
+                    Some(template.replace("{service}", name))
+                }
                 _ => None,
             },
             listen: at(name),
@@ -173,6 +174,7 @@ impl Site {
             nats: if service.uses_the_broker() { vec![self.broker_url()] } else { Vec::new() },
             bank: settings.bank.clone(),
             mail: settings.mail.clone().filter(|_| service == ServiceName::Identity),
+            checks: settings.checks.clone().filter(|_| service == ServiceName::Monitor),
             data_dir: folder.clone(),
         };
         pki::files::make_folder(&folder)?;
@@ -180,6 +182,11 @@ impl Site {
         pki::files::write(&path, &node.written(), pki::files::Readers::Owner)?;
         Ok(path)
     }
+}
+
+/// Those whose databases are on the server. The monitor's is a file of its own: it watches the server.
+fn roles() -> impl Iterator<Item = &'static str> {
+    SERVICES_WITH_STORES.iter().map(|(service, _)| *service).filter(|service| *service != contracts::monitor::SERVICE)
 }
 
 fn at(places: &[(&'static str, SocketAddr)], service: &str) -> SocketAddr {
@@ -222,7 +229,7 @@ async fn fill(settings: &Settings, demonstrate: bool, clock: &Clock, chance: &Ch
             return Ok(people);
         }
     }
-    let plan = Plan { key: signing_key(&settings.data_dir), ..plan(&settings, clock.clone(), chance.clone()) };
+    let plan = Plan { key: signing_key(&settings.data_dir), ..plan(&settings, clock.clone(), chance.clone())? };
     let house = House::open(plan).await?;
     let people = first_superuser(&house).await;
     house.close().await;

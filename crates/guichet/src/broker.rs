@@ -47,7 +47,8 @@ pub(crate) fn rights(sent_away: &[String]) -> Result<Rights, RightsError> {
         .source(contracts::authority::SERVICE, &log)?
         .source(contracts::bank::SERVICE, &log)?
         .source(contracts::identity::SERVICE, &[log[0], log[1], contracts::events::AUTH_REVOKED])?
-        .source(contracts::journal::SERVICE, &log)?;
+        .source(contracts::journal::SERVICE, &log)?
+        .source(contracts::monitor::SERVICE, &log)?;
     Ok(sent_away.iter().fold(all, |rights, name| rights.without(name)))
 }
 

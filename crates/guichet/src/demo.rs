@@ -85,7 +85,7 @@ pub(crate) fn finished(settings: &Settings) -> Result<(), Failure> {
 pub(crate) async fn fill(settings: &Settings, now: &Clock, chance: &Chance) -> Result<Vec<Greeted>, Failure> {
     let clock = Clock::manual(now.now().minus(DAY * u32::try_from(DAYS).unwrap_or(150)));
     // Nobody it tells of is there: no mail is to reach whoever has such an address.
-    let house = House::open(Plan { mail: None, ..plan(settings, clock.clone(), chance.clone()) }).await?;
+    let house = House::open(Plan { mail: None, ..plan(settings, clock.clone(), chance.clone())? }).await?;
     let Some((login, password)) = house.identity.ensure_first_superuser().await.map_err(Problem::from)? else {
         house.close().await;
         return Ok(Vec::new());

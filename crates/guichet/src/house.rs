@@ -12,7 +12,7 @@ use contracts::peers::Trusted;
 use identity::Identity;
 use journal::Journal;
 use monitor::Monitor;
-use store::Store;
+use store::{Database, Store};
 use tokio::sync::Mutex;
 use vocabulary::{Chance, Clock};
 use web::Web;
@@ -39,6 +39,8 @@ pub struct Plan {
     pub bank: BankConfig,
     /// How mails leave, if they do.
     pub mail: Option<MailSettings>,
+    /// What the monitor checks besides the bank, and whom it tells.
+    pub checks: monitor::Settings,
     /// The time.
     pub clock: Clock,
     /// Randomness.
@@ -58,7 +60,7 @@ pub struct House {
     people: Room<Identity>,
     money: Room<Bank>,
     memory: Room<Journal>,
-    monitor: Monitor,
+    watch: Room<Monitor>,
     /// The way of the journal's witness.
     witnessed: Directory,
     folder: PathBuf,
@@ -70,8 +72,8 @@ const ASKING: Duration = Duration::from_secs(1);
 impl House {
     /// Opens the stores, bringing them up to date, and wires the services.
     pub async fn open(plan: Plan) -> Result<Self, Failure> {
-        let Plan { databases, key, log: folder, proxies, origin: address, bank: config, mail, clock, chance } = plan;
-        let ground = Ground::new(clock.clone(), chance.clone(), proxies, address);
+        let Plan { databases, key, log: folder, proxies, origin, bank: config, mail, checks, clock, chance } = plan;
+        let ground = Ground::new(clock.clone(), chance.clone(), proxies, origin);
         let of = |service| databases.of(service);
         let memory = rooms::journal(&ground, &of(contracts::journal::SERVICE)?, &folder).await?;
         // Relays begin, with the services that tell, when everybody has subscribed.
@@ -79,12 +81,12 @@ impl House {
         ground.hear_revocations();
         let people = rooms::identity(&ground, &of(contracts::identity::SERVICE)?, &key, mail.as_ref()).await?;
         let money = rooms::bank(&ground, &of(contracts::bank::SERVICE)?, config).await?;
-        let monitor = Monitor::new(ground.directory.clone(), clock.clone(), SERVICES.to_vec());
+        let watch = rooms::monitor(&ground, &monitors_own(&folder), SERVICES.to_vec(), false, checks).await?;
         let modules = [
             (people.name, people.module(&ground)?),
             (money.name, money.module(&ground)?),
             (memory.name, memory.module(&ground)?),
-            (contracts::monitor::SERVICE, monitor.clone().module(ground.gate(Arc::new(())))?),
+            (watch.name, watch.module(&ground)?),
         ];
         let directory = ground.directory.clone();
         let mut api = Router::new();
@@ -104,20 +106,21 @@ impl House {
             (people.name, people.store.clone()),
             (money.name, money.store.clone()),
             (memory.name, memory.store.clone()),
+            (watch.name, watch.store.clone()),
         ];
-        Ok(Self { directory, router, identity, stores, ground, people, money, memory, monitor, witnessed, folder })
+        Ok(Self { directory, router, identity, stores, ground, people, money, memory, watch, witnessed, folder })
     }
 
     /// Begins what runs by itself until `shutdown`: the monitor's rounds, requests that expire, sessions that ended.
     pub async fn begin(&self, shutdown: &Shutdown) {
-        self.monitor.check_now().await;
-        tokio::spawn(self.monitor.clone().watch(shutdown.clone()));
+        self.watch.service.check_now().await;
+        self.watch.watch(shutdown);
         hear_from_identity(&self.identity, &self.ground.verifier, shutdown);
         self.people.keep_clean(shutdown);
         self.people.send_mails(shutdown);
         self.money.keep_clean(shutdown);
         self.memory.keep_clean(shutdown);
-        let witness = rooms::witness(&self.monitor, &self.witnessed, &self.folder, &self.ground.chance, shutdown);
+        let witness = rooms::witness(&self.watch.service, &self.witnessed, &self.folder, &self.ground.chance, shutdown);
         if let Err(failure) = witness {
             tracing::error!(%failure, "nobody watches that the journal's history stays what it is");
         }
@@ -132,6 +135,7 @@ impl House {
     pub async fn settle(&self) {
         self.people.settle().await;
         self.money.settle().await;
+        self.watch.settle().await;
         self.memory.settle().await;
     }
 
@@ -197,6 +201,12 @@ pub(crate) fn believe(verifier: &Verifier, trusted: Trusted, known: &mut Jwks) {
         verifier.revoke(revocation);
     }
     verifier.heard();
+}
+
+/// The monitor's database, beside what its witness remembers: a file of its own wherever the others are kept, so that what
+/// it watches does not take it along.
+pub(crate) fn monitors_own(folder: &Path) -> Database {
+    Database::Sqlite { path: folder.join(format!("{}.sqlite", contracts::monitor::SERVICE)) }
 }
 
 /// Where the signing key is kept in a data directory.

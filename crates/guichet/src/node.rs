@@ -14,6 +14,7 @@ use vocabulary::Clock;
 use crate::cli::{DoorArguments, NodeArguments, ServiceName};
 use crate::links::{Links, Place};
 use crate::mail::{MailFile, MailSettings};
+use crate::rooms::{self, checks_file};
 use crate::settings::{self, BankFile};
 use crate::{Failure, say};
 
@@ -35,6 +36,7 @@ struct File {
     #[serde(default)]
     bank: BankFile,
     mail: Option<MailFile>,
+    checks: Option<PathBuf>,
 }
 
 /// The broker that carries events to the journal.
@@ -77,12 +79,12 @@ impl ServiceName {
     }
 
     const fn has_database(self) -> bool {
-        matches!(self, Self::Identity | Self::Bank | Self::Journal)
+        matches!(self, Self::Identity | Self::Bank | Self::Journal | Self::Monitor)
     }
 
     /// Whether it tells events, or takes them.
     pub(crate) const fn uses_the_broker(self) -> bool {
-        matches!(self, Self::Identity | Self::Bank | Self::Journal | Self::Authority)
+        matches!(self, Self::Identity | Self::Bank | Self::Journal | Self::Monitor | Self::Authority)
     }
 
     /// Where it listens unless told otherwise: the public's port for the pages, one of its own for every other.
@@ -121,6 +123,8 @@ pub(crate) struct Node {
     pub(crate) bank: BankConfig,
     /// How mails leave, if they do: for identity alone.
     pub(crate) mail: Option<MailSettings>,
+    /// What is checked besides the bank, if there is such a file: for the monitor alone.
+    pub(crate) checks: Option<PathBuf>,
 }
 
 /// Where a service's process is met on its own machine.
@@ -177,6 +181,17 @@ impl Node {
             }
             mail => mail.map(|mail| mail.complete(&bank.name)).transpose()?,
         };
+        let checks = match file.checks {
+            Some(_) if service != ServiceName::Monitor => {
+                return Err(Failure::Settings(format!(
+                    "{} checks nothing: `checks` belongs into the settings of monitor",
+                    service.name()
+                )));
+            }
+            named if service == ServiceName::Monitor => checks_file(named, &data_dir),
+            _ => None,
+        };
+        rooms::checks(checks.as_deref())?;
         let node = Self {
             peers: addresses(service, file.peers, &arguments.peer)?,
             nats: brokers(service, file.nats.addresses, &arguments.nats)?,
@@ -187,6 +202,7 @@ impl Node {
             proxies: arguments.proxies.or(file.proxies).unwrap_or(0),
             bank,
             mail,
+            checks,
             service,
             data_dir,
             database,
@@ -360,6 +376,9 @@ impl Node {
             line("origin", origin);
         }
         line("proxies", &self.proxies);
+        if let Some(checks) = &self.checks {
+            line("checks", &checks.display().to_string());
+        }
         if !self.peers.is_empty() {
             text.push_str("\n[peers]\n");
             for (service, addresses) in &self.peers {

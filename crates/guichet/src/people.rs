@@ -32,7 +32,7 @@ impl People {
         let Some(file) = &place.identity else {
             let settings = Settings::of_place(&place.place)?;
             let lock = data_dir::take(&settings.data_dir)?;
-            let house = House::open(up::plan(&settings, clock, chance)).await?;
+            let house = House::open(up::plan(&settings, clock, chance)?).await?;
             return Ok(Self { around: Around::Bank(Box::new(house)), _lock: lock });
         };
         let node = Node::of(&NodeArguments {

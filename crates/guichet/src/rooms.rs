@@ -1,7 +1,7 @@
 //! Each service with its store, its record of decisions and its outbox: built the same way whether it shares a process
 //! with the others or has one of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use contracts::peers;
 use futures_util::future::BoxFuture;
 use identity::{Identity, Notices, RefusedPasswords, SharedSecret, SharedSecretError, SigningKey};
 use journal::{ForeignKey, Journal};
-use monitor::Monitor;
+use monitor::{Monitor, Plan};
 use store::{Database, Migration, Store};
 use vocabulary::{Chance, Clock};
 use zeroize::Zeroizing;
@@ -28,11 +28,14 @@ use crate::{Failure, telling};
 /// How long decisions are kept.
 pub(crate) const AUDIT_KEPT: Duration = Duration::from_hours(90 * 24);
 /// The services that hold a database, and its tables.
-pub(crate) const SERVICES_WITH_STORES: [(&str, &[Migration]); 3] = [
+pub(crate) const SERVICES_WITH_STORES: [(&str, &[Migration]); 4] = [
     (contracts::identity::SERVICE, identity::MIGRATIONS),
     (contracts::bank::SERVICE, bank::MIGRATIONS),
     (contracts::journal::SERVICE, journal::MIGRATIONS),
+    (contracts::monitor::SERVICE, monitor::MIGRATIONS),
 ];
+/// In a data directory: what the monitor checks besides the bank, if the settings name no other file.
+const CHECKS: &str = "checks.toml";
 /// Beside the signing key, if the operator wants it: passwords that nobody may choose, one per line.
 const REFUSED_PASSWORDS: &str = "refused-passwords.txt";
 /// Beside the signing key: what all instances of identity share.
@@ -304,6 +307,35 @@ pub(crate) async fn journal(ground: &Ground, database: &Database, folder: &Path)
     Ok(Room::new(contracts::journal::SERVICE, journal, store, &ground.chance))
 }
 
+/// The file of the monitor's checks: the one that is named, or the usual one where it exists.
+pub(crate) fn checks_file(named: Option<PathBuf>, data_dir: &Path) -> Option<PathBuf> {
+    named.or_else(|| Some(data_dir.join(CHECKS)).filter(|usual| usual.exists()))
+}
+
+/// What the monitor checks and whom it tells.
+pub(crate) fn checks(file: Option<&Path>) -> Result<monitor::Settings, Failure> {
+    let settings = file.map(monitor::Settings::read).transpose();
+    Ok(settings.map_err(|error| Failure::Settings(error.to_string()))?.unwrap_or_default())
+}
+
+/// The monitor over `services`, which are other processes where they stand `apart`.
+pub(crate) async fn monitor(
+    ground: &Ground,
+    database: &Database,
+    services: Vec<&'static str>,
+    apart: bool,
+    checks: monitor::Settings,
+) -> Result<Room<Monitor>, Failure> {
+    const NAME: &str = contracts::monitor::SERVICE;
+    let store = ground.open(database, monitor::MIGRATIONS).await?;
+    let relay = relay(ground, NAME, &store);
+    let (directory, chance) = (ground.directory.clone(), ground.chance.clone());
+    let plan = Plan { directory, services, apart, store: store.clone(), chance, settings: checks };
+    let service = Monitor::open(plan).await?;
+    service.further().set(arriving(&relay));
+    Ok(Room::new(NAME, service, store, &ground.chance).told_by(relay))
+}
+
 /// The monitor as the witness of the journal's log, with a key of its own in `folder`.
 pub(crate) fn witness(
     monitor: &Monitor,
@@ -378,6 +410,22 @@ impl Room<Bank> {
                 }
                 room.forget_old_decisions().await;
             }
+        });
+    }
+}
+
+impl Room<Monitor> {
+    pub(crate) fn module(&self, ground: &Ground) -> Result<Module, Misconfigured> {
+        self.service.clone().module(ground.gate(self.audit()))
+    }
+
+    /// Watches until `shutdown`, and cleans up from time to time.
+    pub(crate) fn watch(&self, shutdown: &Shutdown) {
+        tokio::spawn(self.service.clone().watch(shutdown.clone()));
+        let room = self.clone();
+        rounds(CLEANING, shutdown, move || {
+            let room = room.clone();
+            async move { room.forget_old_decisions().await }
         });
     }
 }

@@ -12,7 +12,6 @@ use chassis::{Listener, Lobby, Ready, Shutdown, Way};
 use contracts::peers::GetTrusted;
 use futures_util::future::BoxFuture;
 use journal::{EventKeys, EventKeysError, Journal, Receiving};
-use monitor::Monitor;
 use tokio::sync::Mutex;
 use vocabulary::{Chance, Clock};
 use web::Web;
@@ -144,7 +143,9 @@ impl Opening {
             }
             ServiceName::Bank => self.bank(&ground, &reporter, self.telling(&ground, broker.as_ref()).await).await,
             ServiceName::Journal => self.journal(&ground, &reporter, broker.as_ref()).await,
-            ServiceName::Monitor => self.monitor(&ground, &reporter).await,
+            ServiceName::Monitor => {
+                self.monitor(&ground, &reporter, self.telling(&ground, broker.as_ref()).await).await
+            }
             ServiceName::Web => {
                 reporter.tell(&ground.directory, &self.shutdown);
                 self.web(&ground, &ways).await
@@ -292,18 +293,26 @@ impl Opening {
         SERVICES.into_iter().chain(authority).collect()
     }
 
-    async fn monitor(&self, ground: &Ground, reporter: &Reporter) -> Result<(Router, Close), Failure> {
-        let monitor = Monitor::apart(ground.directory.clone(), ground.clock.clone(), self.watched());
-        let gate = ground.inner_gate(contracts::monitor::SERVICE, Arc::new(()));
-        let inner = monitor.clone().inner(gate.clone())?.and(reporter.module(gate)?);
-        let module = monitor.clone().module(ground.gate(Arc::new(())))?.and(inner);
+    async fn monitor(
+        &self,
+        ground: &Ground,
+        reporter: &Reporter,
+        telling: Telling,
+    ) -> Result<(Router, Close), Failure> {
+        let (database, checks) = (self.node.database()?, rooms::checks(self.node.checks.as_deref())?);
+        telling.join(&ground.bus);
+        let opened = async || rooms::monitor(ground, &database, self.watched(), true, checks.clone()).await;
+        let room = self.patiently(opened).await?;
+        let gate = ground.inner_gate(room.name, room.audit());
+        let inner = room.service.clone().inner(gate.clone())?.and(reporter.with(&room.store).module(gate)?);
+        let module = room.module(ground)?.and(inner);
         ground.directory.set(contracts::monitor::SERVICE, Transport::in_process(module.router.clone()));
-        monitor.check_now().await;
-        tokio::spawn(monitor.clone().watch(self.shutdown.clone()));
-        reporter.note(&monitor, &self.shutdown);
-        rooms::witness(&monitor, &ground.directory, &self.node.data_dir, &ground.chance, &self.shutdown)?;
+        room.service.check_now().await;
+        room.watch(&self.shutdown);
+        reporter.note(&room.service, &self.shutdown);
+        rooms::witness(&room.service, &ground.directory, &self.node.data_dir, &ground.chance, &self.shutdown)?;
         self.follow_identity(ground).await;
-        Ok((module.router, Box::pin(std::future::ready(()))))
+        Ok((module.router, Box::pin(async move { room.settle().await })))
     }
 
     async fn web(&self, ground: &Ground, ways: &[(&'static str, Way)]) -> Result<(Router, Close), Failure> {

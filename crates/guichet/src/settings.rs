@@ -12,6 +12,7 @@ use vocabulary::{Bic, Currency};
 use crate::Failure;
 use crate::cli::{DoorArguments, Place, Up};
 use crate::mail::{MailFile, MailSettings};
+use crate::rooms::checks_file;
 
 /// The file, as it is written. Every key is optional.
 #[derive(Deserialize, Default)]
@@ -26,6 +27,7 @@ struct File {
     #[serde(default)]
     bank: BankFile,
     mail: Option<MailFile>,
+    checks: Option<PathBuf>,
 }
 
 /// Which bank it is, as it is written.
@@ -72,6 +74,8 @@ pub struct Settings {
     pub bank: BankConfig,
     /// How mails leave, if they do.
     pub mail: Option<MailSettings>,
+    /// The file of what the monitor checks besides the bank, if there is one.
+    pub checks: Option<PathBuf>,
 }
 
 /// One database for each service.
@@ -129,6 +133,7 @@ impl Settings {
         let mail = file.mail.map(|mail| mail.complete(&bank.name)).transpose()?;
         Ok(Self {
             log_dir: data_dir.clone(),
+            checks: checks_file(file.checks, &data_dir),
             data_dir,
             databases,
             listen: file.listen.unwrap_or(DEFAULT_LISTEN),

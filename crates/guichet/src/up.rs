@@ -15,7 +15,7 @@ use crate::cli::Up;
 use crate::house::{House, Plan, signing_key};
 use crate::mail::MailSettings;
 use crate::settings::Settings;
-use crate::{Failure, apart, data_dir, demo, notify, say};
+use crate::{Failure, apart, data_dir, demo, notify, rooms, say};
 
 /// Somebody who can sign in from the start; told once.
 #[derive(Serialize)]
@@ -67,7 +67,7 @@ pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     let demonstrated = !people.is_empty();
     // Behind proxies clients use an address that only the proxies know.
     let origin = (settings.proxies == 0).then(|| url(&settings, listener.address()));
-    let house = House::open(Plan { origin, ..plan(&settings, clock, chance) }).await?;
+    let house = House::open(Plan { origin, ..plan(&settings, clock, chance)? }).await?;
     if people.is_empty() {
         people.extend(first_superuser(&house).await?);
     }
@@ -101,8 +101,8 @@ pub(crate) async fn first_superuser(house: &House) -> Result<Option<Greeted>, Fa
     }))
 }
 
-pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
-    Plan {
+pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Result<Plan, Failure> {
+    Ok(Plan {
         proxies: settings.proxies,
         origin: None,
         databases: settings.databases.clone(),
@@ -110,9 +110,10 @@ pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Plan {
         log: settings.log_dir.clone(),
         bank: settings.bank.clone(),
         mail: settings.mail.clone(),
+        checks: rooms::checks(settings.checks.as_deref())?,
         clock,
         chance,
-    }
+    })
 }
 
 impl Welcome {

@@ -9,6 +9,7 @@ use store::Store;
 use vocabulary::Clock;
 
 use crate::cli::Why;
+use crate::house::monitors_own;
 use crate::rooms::SERVICES_WITH_STORES;
 use crate::settings::{Databases, Settings};
 use crate::{Failure, say};
@@ -31,7 +32,11 @@ pub(crate) async fn explain(arguments: Why) -> Result<(), Failure> {
                 directory.display()
             )));
         }
-        let store = Store::open(&settings.databases.of(service)?, migrations, Clock::system()).await?;
+        let database = match service {
+            contracts::monitor::SERVICE => monitors_own(&settings.log_dir),
+            service => settings.databases.of(service)?,
+        };
+        let store = Store::open(&database, migrations, Clock::system()).await?;
         for payload in store.audited(&trace_id.to_lowercase()).await? {
             let decision: Decision = serde_json::from_str(&payload)
                 .map_err(|error| Failure::Settings(format!("an audit record of {service} is unreadable: {error}")))?;

@@ -39,7 +39,7 @@ pub fn operations() -> Vec<Entry> {
 impl Monitor {
     /// The monitor as a module that answers requests.
     pub fn module(self, gate: Gate) -> Result<Module, Misconfigured> {
-        mount(chassis::common(Api::new(self, gate))).finish()
+        mount(chassis::counted(chassis::common(Api::new(self, gate)))).finish()
     }
 
     /// What other services tell it, by their certificate.

@@ -5,15 +5,15 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWrite
 use std::time::Duration;
 
 use aaa::{Call, Directory, Document, Done, Problem};
-use chassis::{GetMeasures, GetTruths, GetVersion, Ready, Shutdown};
+use chassis::{Further, GetMeasures, GetTruths, GetVersion, Measure, Ready, Shutdown};
 use contracts::monitor::{
     GetLinks, GetMetrics, GetReport, GetStatus, Health, Links, Outlook, Report, SERVICE, Status, TakeReport, Truth,
 };
 use futures_util::future::{join_all, join3};
+use store::{Store, StoreError};
 use tlog::SigningKey;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
-use store::{Store, StoreError};
 use vocabulary::{Chance, Clock};
 
 use crate::Settings;
@@ -49,6 +49,7 @@ struct Inner {
     came_up: Notify,
     /// Of the journal's log.
     witness: OnceLock<Watch>,
+    further: Further,
 }
 
 /// What a monitor is made of.
@@ -75,8 +76,13 @@ impl Monitor {
         let clock = store.clock().clone();
         let sight = RwLock::new(Sight::new(&services, clock.now()));
         let (reports, came_up) = (RwLock::default(), Notify::new());
-        let witness = OnceLock::new();
-        Ok(Self(Arc::new(Inner { directory, clock, services, sight, apart, reports, came_up, witness })))
+        let (witness, further) = (OnceLock::new(), Further::default());
+        Ok(Self(Arc::new(Inner { directory, clock, services, sight, apart, reports, came_up, witness, further })))
+    }
+
+    /// What somebody else checks about this monitor.
+    pub fn further(&self) -> &Further {
+        &self.0.further
     }
 
     /// Is the witness of the journal's log too, until `shutdown`: with this key, remembering in `folder`, and reaching the
@@ -235,7 +241,13 @@ impl chassis::Health for Monitor {
     async fn truths(&self) -> Vec<chassis::Truth> {
         let asked = chassis::Truth::new("every service is asked every second", self.idle() <= STALE);
         let calm = |watch: &Watch| chassis::Truth::new("the journal's history was never rewritten", watch.is_calm());
-        [asked].into_iter().chain(self.0.witness.get().map(calm)).collect()
+        let mut truths: Vec<_> = [asked].into_iter().chain(self.0.witness.get().map(calm)).collect();
+        truths.extend(self.0.further.truths().await);
+        truths
+    }
+
+    async fn measures(&self) -> Vec<Measure> {
+        self.0.further.measures().await
     }
 }
 

@@ -291,6 +291,7 @@ fn the_rights_that_are_deployed_are_those_that_the_services_need() {
         .and_then(|rights| rights.source("bank", &log))
         .and_then(|rights| rights.source("identity", &[log[0], log[1], "auth.revoked"]))
         .and_then(|rights| rights.source("journal", &log))
+        .and_then(|rights| rights.source("monitor", &log))
         .unwrap();
     assert_eq!(include_str!("../../../../deploy/nats/rights.conf"), services.conf());
 }

@@ -100,6 +100,7 @@ impl Scene {
             log: home.path().to_owned(),
             bank: bank::BankConfig::example().unwrap(),
             mail: None,
+            checks: monitor::Settings::default(),
             clock: clock.clone(),
             chance: Chance::seeded(1),
         };

@@ -131,6 +131,7 @@ async fn a_bank_does_the_same_inside_and_outside() {
         origin: None,
         bank: bank::BankConfig::example().unwrap(),
         mail: None,
+        checks: monitor::Settings::default(),
         clock: Clock::system(),
         chance: Chance::seeded(1),
     })

@@ -54,6 +54,7 @@ impl Scene {
             origin: None,
             bank: bank::BankConfig::example().unwrap(),
             mail: None,
+            checks: monitor::Settings::default(),
             clock: clock.clone(),
             chance: Chance::seeded(1),
         })

@@ -19,7 +19,6 @@ use vocabulary::{Chance, Clock};
 
 use crate::cli::{ServiceName, Up};
 use crate::house::{House, Plan, SERVICES, signing_key};
-use crate::mail::MailSettings;
 use crate::node::Node;
 use crate::postgres::{Postgres, database_of, in_address};
 use crate::rooms::SERVICES_WITH_STORES;
@@ -27,6 +26,7 @@ use crate::settings::{Databases, Settings};
 use crate::up::{Greeted, Welcome, first_superuser, plan, url};
 use crate::{Failure, broker, data_dir, demo, notify};
 use keeper::Keeper;
+use mail::MailSettings;
 use nats::Nats;
 use office::Office;
 

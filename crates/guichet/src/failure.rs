@@ -38,6 +38,9 @@ pub enum Failure {
     /// Keys or certificates.
     #[error(transparent)]
     Pki(#[from] PkiError),
+    /// `[mail]` of the settings, or a file that it names.
+    #[error(transparent)]
+    Mail(#[from] mail::FileError),
     /// A database.
     #[error(transparent)]
     Store(#[from] StoreError),

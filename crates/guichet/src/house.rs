@@ -18,10 +18,10 @@ use vocabulary::{Chance, Clock};
 use web::Web;
 
 use crate::Failure;
-use crate::mail::MailSettings;
 use crate::origin::{self, Whole};
 use crate::rooms::{self, Ground, Room};
 use crate::settings::Databases;
+use mail::MailSettings;
 
 /// What the services are made of.
 pub struct Plan {

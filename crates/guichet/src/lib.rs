@@ -19,7 +19,6 @@ mod journal_erase;
 mod journal_log;
 mod keys;
 mod links;
-mod mail;
 mod monitor_tool;
 mod node;
 mod notify;

@@ -13,10 +13,10 @@ use vocabulary::Clock;
 
 use crate::cli::{DoorArguments, NodeArguments, ServiceName};
 use crate::links::{Links, Place};
-use crate::mail::{MailFile, MailSettings};
 use crate::rooms::{self, checks_file};
 use crate::settings::{self, BankFile};
 use crate::{Failure, say};
+use mail::{MailFile, MailSettings};
 
 /// The file, as it is written. Every key is optional.
 #[derive(Deserialize, Default)]

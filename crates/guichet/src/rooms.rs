@@ -22,8 +22,8 @@ use store::{Database, Migration, Store};
 use vocabulary::{Chance, Clock};
 use zeroize::Zeroizing;
 
-use crate::mail::MailSettings;
 use crate::{Failure, telling};
+use mail::MailSettings;
 
 /// How long decisions are kept.
 pub(crate) const AUDIT_KEPT: Duration = Duration::from_hours(90 * 24);

@@ -11,8 +11,8 @@ use vocabulary::{Bic, Currency};
 
 use crate::Failure;
 use crate::cli::{DoorArguments, Place, Up};
-use crate::mail::{MailFile, MailSettings};
 use crate::rooms::checks_file;
+use mail::{MailFile, MailSettings};
 
 /// The file, as it is written. Every key is optional.
 #[derive(Deserialize, Default)]

@@ -13,9 +13,9 @@ use vocabulary::{Chance, Clock};
 
 use crate::cli::Up;
 use crate::house::{House, Plan, signing_key};
-use crate::mail::MailSettings;
 use crate::settings::Settings;
 use crate::{Failure, apart, data_dir, demo, notify, rooms, say};
+use mail::MailSettings;
 
 /// Somebody who can sign in from the start; told once.
 #[derive(Serialize)]

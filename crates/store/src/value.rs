@@ -246,6 +246,8 @@ stored_as_uuid!(
     vocabulary::TransferId,
     vocabulary::HoldId,
     vocabulary::EventId,
+    vocabulary::IncidentId,
+    vocabulary::MaintenanceId,
 );
 
 /// One row of a result.

@@ -7,7 +7,7 @@ use crate::repo::{Kind, Member, Repo};
 const FLOORS: &[(u8, &[&str])] = &[
     (1, &["vocabulary", "aaa-derive"]),
     (2, &["aaa", "pki", "store", "tlog"]),
-    (3, &["contracts", "bus", "ledger"]),
+    (3, &["contracts", "bus", "ledger", "mail"]),
     (4, &["chassis"]),
     (5, &["identity", "bank", "journal", "monitor", "web"]),
     (6, &["guichet"]),

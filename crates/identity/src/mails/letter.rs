@@ -87,7 +87,13 @@ impl Letter {
         })
     }
 
-    pub(crate) const fn language_tag(&self) -> &'static str {
+    /// In the form in which it leaves.
+    pub(crate) fn written(&self) -> ::mail::Letter<'_> {
+        let (plain, html, language) = (self.plain(), self.html(), self.language_tag());
+        ::mail::Letter { subject: &self.subject, plain, html, language }
+    }
+
+    const fn language_tag(&self) -> &'static str {
         match self.language {
             Language::Fr => "fr",
             Language::En => "en",

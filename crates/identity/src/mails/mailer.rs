@@ -3,12 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use ::mail::{Carrier, Mailing, Undelivered};
 use contracts::events::Action;
 use sha2::{Digest, Sha256};
 use store::Uuid;
 use vocabulary::{Timestamp, UserId};
 
-use super::post::{Carrier, Mailing, Undelivered};
 use super::{Letter, letter};
 use crate::error::Error;
 use crate::links::WORKS;
@@ -178,14 +178,14 @@ impl Identity {
         let known = letter::About {
             language: person.language,
             login: &person.login,
-            bank: &mailing.bank,
+            bank: mailing.bank(),
             origin: origin.as_deref(),
             at: mail.at,
             code: code.as_deref(),
         };
         let letter = Letter::of(mail.action, mail.detail.as_deref(), &known)
             .ok_or_else(|| Undelivered::Never("there is nothing to be said about this".to_owned()))?;
-        let message = mailing.message(&mail.address, &mail.stable_id(), mail.at, &letter)?;
+        let message = mailing.message(&mail.address, &mail.stable_id(), mail.at, letter.written())?;
         let open = match carrier.take() {
             Some(open) => carrier.insert(open),
             None => carrier.insert(mailing.connect().await?),

@@ -10,12 +10,11 @@ mod letter;
 mod mailer;
 mod networks;
 mod notices;
-mod post;
 pub(crate) mod reading;
 mod words;
 
+pub use ::mail::{Encryption, MailError, Mailing, MailingSettings};
 pub(crate) use letter::Letter;
 pub(crate) use mailer::{Mail, Rest};
 pub(crate) use notices::NEW;
 pub use notices::Notices;
-pub use post::{Encryption, MailError, Mailing, MailingSettings};

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use identity::{Encryption, Mailing, MailingSettings};
+use mail::{Encryption, Mailing, MailingSettings};
 use pki::{Authority, Request};
 use serde::Deserialize;
 use tempfile::TempDir;

@@ -1,18 +1,18 @@
-//! The way to the mail relay: SMTP, encrypted and verified. Knows nothing of what a mail says.
+//! SMTP, encrypted and verified.
 
 use std::time::Duration;
 
+use lettre::Address;
 use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{Address, Message};
 use vocabulary::Timestamp;
 use zeroize::Zeroizing;
 
-use super::Letter;
+pub use lettre::Message;
 
 /// Longest wait for one mail, its connection included. Shorter than a mail is held.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -71,12 +71,25 @@ pub struct Mailing {
     from: Mailbox,
     hello: ClientId,
     credentials: Option<Credentials>,
-    pub(crate) bank: String,
+    bank: String,
 }
 
-/// Why a mail did not leave.
+/// What a mail says.
+#[derive(Clone, Debug)]
+pub struct Letter<'a> {
+    /// In one line.
+    pub subject: &'a str,
+    /// As plain text.
+    pub plain: String,
+    /// The same as HTML.
+    pub html: String,
+    /// In which language, such as `fr`.
+    pub language: &'a str,
+}
+
+/// Why a mail did not leave. The words are for staff.
 #[derive(Debug)]
-pub(crate) enum Undelivered {
+pub enum Undelivered {
     /// The relay cannot be used at all now: nothing leaves.
     Relay(String),
     /// The relay wants this mail later.
@@ -86,7 +99,7 @@ pub(crate) enum Undelivered {
 }
 
 /// A connection that takes mails, one after the other.
-pub(crate) struct Carrier(AsyncSmtpConnection);
+pub struct Carrier(AsyncSmtpConnection);
 
 impl Mailing {
     /// Checks the settings; nothing is connected yet.
@@ -109,7 +122,13 @@ impl Mailing {
         format!("{}:{}", self.host, self.port)
     }
 
-    pub(crate) async fn connect(&self) -> Result<Carrier, Undelivered> {
+    /// What the bank calls itself.
+    pub fn bank(&self) -> &str {
+        &self.bank
+    }
+
+    /// A connection to the relay, encrypted and signed in to as the settings say.
+    pub async fn connect(&self) -> Result<Carrier, Undelivered> {
         let connecting = async {
             let outer = self.tls.clone().filter(|_| self.encryption == Encryption::Tls);
             let at = (self.host.as_str(), self.port);
@@ -131,23 +150,23 @@ impl Mailing {
     }
 
     /// The mail as it travels; `id` is the same whenever this mail is made.
-    pub(crate) fn message(&self, to: &str, id: &str, at: Timestamp, letter: &Letter) -> Result<Message, Undelivered> {
+    pub fn message(&self, to: &str, id: &str, at: Timestamp, letter: Letter<'_>) -> Result<Message, Undelivered> {
         let wrong = |what: &dyn std::fmt::Display| Undelivered::Never(format!("the mail cannot be written: {what}"));
         let to: Address = to.parse().map_err(|error| wrong(&error))?;
         let body = MultiPart::alternative()
             .boundary(format!("part-{id}"))
-            .singlepart(SinglePart::plain(letter.plain()))
-            .singlepart(SinglePart::html(letter.html()));
+            .singlepart(SinglePart::plain(letter.plain))
+            .singlepart(SinglePart::html(letter.html));
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
-            .subject(&letter.subject)
+            .subject(letter.subject)
             .date(at.utc().into())
             .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
             // RFC 3834: nobody's holiday notice is to answer.
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("X-Auto-Response-Suppress", "All"))
-            .raw_header(header("Content-Language", letter.language_tag()))
+            .raw_header(header("Content-Language", letter.language))
             .multipart(body)
             .map_err(|error| wrong(&error))
     }
@@ -155,7 +174,7 @@ impl Mailing {
 
 impl Carrier {
     /// Done when the relay has taken it. What the connection does after that does not matter any more.
-    pub(crate) async fn carry(&mut self, message: &Message) -> Result<(), Undelivered> {
+    pub async fn carry(&mut self, message: &Message) -> Result<(), Undelivered> {
         let envelope: &Envelope = message.envelope();
         match tokio::time::timeout(DEADLINE, self.0.send(envelope, &message.formatted())).await {
             Ok(Ok(_)) => Ok(()),
@@ -171,7 +190,7 @@ impl Carrier {
     }
 
     /// Says goodbye, for no longer than politeness asks.
-    pub(crate) async fn leave(mut self) {
+    pub async fn leave(mut self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.0.quit()).await;
     }
 }

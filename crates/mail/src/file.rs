@@ -1,18 +1,38 @@
 //! `[mail]` of the settings: through which relay mails leave. Secrets stay in files.
 
 use std::fmt::Write;
+use std::io;
 use std::path::PathBuf;
 
-use identity::{Encryption, Mailing, MailingSettings};
+use pki::PkiError;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::Failure;
+use crate::{Encryption, Mailing, MailingSettings};
+
+/// Why mails cannot leave as the settings say.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// What is written there cannot be.
+    #[error("[mail]: {0}")]
+    Settings(String),
+    /// The file with the secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] PkiError),
+    /// The certificates cannot be read.
+    #[error("cannot read the certificates that mail relays are believed by from {}: {why}", path.display())]
+    Authorities {
+        /// From where.
+        path: PathBuf,
+        /// Why not.
+        why: io::Error,
+    },
+}
 
 /// As it is written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct MailFile {
+pub struct MailFile {
     /// `host` or `host:port`.
     relay: String,
     #[serde(default)]
@@ -65,8 +85,8 @@ pub struct MailSettings {
 
 impl MailFile {
     /// Checked as far as that goes without the files that it names. `bank` is what the bank calls itself.
-    pub(crate) fn complete(self, bank: &str) -> Result<MailSettings, Failure> {
-        let wrong = |words: &str| Failure::Settings(format!("[mail]: {words}"));
+    pub fn complete(self, bank: &str) -> Result<MailSettings, FileError> {
+        let wrong = |words: &str| FileError::Settings(words.to_owned());
         let (host, port) = match self.relay.rsplit_once(':') {
             Some((host, port)) if !host.ends_with(':') && (!host.contains(':') || host.ends_with(']')) => {
                 let port =
@@ -94,13 +114,13 @@ impl MailFile {
 
 impl MailSettings {
     /// The relay, for people.
-    pub(crate) fn relay(&self) -> String {
+    pub fn relay(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         format!("{host}:{}", self.port)
     }
 
     /// Reads the files that the settings name.
-    pub(crate) fn open(&self) -> Result<Mailing, Failure> {
+    pub fn open(&self) -> Result<Mailing, FileError> {
         let credentials = match &self.login {
             Some((user, file)) => {
                 let secret = pki::files::secret(file)?;
@@ -109,9 +129,7 @@ impl MailSettings {
             None => None,
         };
         let read = |file: &PathBuf| {
-            std::fs::read_to_string(file).map_err(|error| {
-                Failure::file("read the certificates that mail relays are believed by from", file, &error)
-            })
+            std::fs::read_to_string(file).map_err(|why| FileError::Authorities { path: file.clone(), why })
         };
         self.checked(credentials, self.ca.as_ref().map(read).transpose()?)
     }
@@ -120,7 +138,7 @@ impl MailSettings {
         &self,
         credentials: Option<(String, Zeroizing<String>)>,
         authorities: Option<String>,
-    ) -> Result<Mailing, Failure> {
+    ) -> Result<Mailing, FileError> {
         let encryption = match self.encryption {
             Written::StartTls => Encryption::StartTls,
             Written::Tls => Encryption::Tls,
@@ -135,11 +153,11 @@ impl MailSettings {
             authorities,
             bank: self.bank.clone(),
         };
-        Mailing::new(settings).map_err(|error| Failure::Settings(format!("[mail]: {error}")))
+        Mailing::new(settings).map_err(|error| FileError::Settings(error.to_string()))
     }
 
     /// As a configuration file has it.
-    pub(crate) fn written(&self) -> String {
+    pub fn written(&self) -> String {
         let relay = self.relay();
         let mut text =
             format!("\n[mail]\nrelay = {relay:?}\nencryption = {:?}\nfrom = {:?}\n", self.encryption.name(), self.from);

@@ -75,6 +75,13 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     Err(Failure::new(format!("`{shown}` failed ({}):\n{}{}", out.status, text, complaint.trim_end())))
 }
 
+/// Git in a folder, under a name of ours: commits of a check concern nobody.
+pub(crate) fn git(folder: &Path, args: &[&str]) -> Result<(), Failure> {
+    let mut git = Command::new("git");
+    git.current_dir(folder).args(["-c", "user.name=check", "-c", "user.email=check@localhost"]);
+    output(git.args(args)).map(drop)
+}
+
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     std::iter::once(program).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")

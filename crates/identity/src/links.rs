@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use aaa::{Call, Done};
+use aaa::{Call, Context, Done};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -23,7 +23,6 @@ use crate::person::Person;
 use crate::service::{Identity, tell};
 use crate::session::hash_of;
 use crate::store as rows;
-use crate::strength::{self, About};
 
 /// How long a link works.
 pub(crate) const WORKS: Duration = Duration::from_mins(30);
@@ -94,25 +93,11 @@ pub(crate) async fn ask_password_reset(
 }
 
 pub(crate) async fn reset_password(identity: Identity, call: Call<ResetPassword, Identity>) -> Result<Done, Error> {
-    identity.throttle.admit_address(call.context.client.as_deref()).map_err(Error::Throttled)?;
     let ResetPassword { token, new_password } = call.request;
-    let (digest, now) = (hash_of(&token), identity.clock().now());
-    let mut tx = identity.store.read().await?;
-    let Some(link) = rows::link(&mut tx, digest, Purpose::Password, now).await? else {
-        identity.throttle.count_address(call.context.client.as_deref());
-        return Err(LinkFault::Ended.into());
-    };
-    let person = rows::person(&mut tx, link.person).await?.ok_or(LinkFault::Ended)?;
-    drop(tx);
-    let about = About {
-        login: &person.login,
-        email: &person.email,
-        first_name: &person.first_name,
-        last_name: &person.last_name,
-        refused: &identity.refused,
-    };
-    strength::check("new_password", &new_password, &about)?;
-    let hash = identity.hasher.hash(new_password).await?;
+    let now = identity.clock().now();
+    let link = identity.working_link(&call.context, &token, Purpose::Password, now).await?;
+    let person = rows::person(&mut identity.store.read().await?, link.person).await?.ok_or(LinkFault::Ended)?;
+    let hash = identity.hash_new(&person, new_password).await?;
     let mut tx = identity.store.begin().await?;
     let person = rows::lock(&mut tx, Some(link.person)).await?.ok_or(LinkFault::Ended)?;
     // Used by somebody else meanwhile, or void since the address changed.
@@ -149,14 +134,8 @@ pub(crate) async fn ask_email_change(identity: Identity, call: Call<AskEmailChan
 }
 
 pub(crate) async fn confirm_email(identity: Identity, call: Call<ConfirmEmail, Identity>) -> Result<Done, Error> {
-    identity.throttle.admit_address(call.context.client.as_deref()).map_err(Error::Throttled)?;
     let now = identity.clock().now();
-    let mut tx = identity.store.read().await?;
-    let Some(link) = rows::link(&mut tx, hash_of(&call.request.token), Purpose::Address, now).await? else {
-        identity.throttle.count_address(call.context.client.as_deref());
-        return Err(LinkFault::Ended.into());
-    };
-    drop(tx);
+    let link = identity.working_link(&call.context, &call.request.token, Purpose::Address, now).await?;
     let mut tx = identity.store.begin().await?;
     let mut person = rows::lock(&mut tx, Some(link.person)).await?.ok_or(LinkFault::Ended)?;
     if person.state != UserState::Active || !rows::use_link(&mut tx, link.id, now).await? {
@@ -182,6 +161,22 @@ pub(crate) async fn confirm_email(identity: Identity, call: Call<ConfirmEmail, I
 }
 
 impl Identity {
+    /// The link whose code this is, while it works; guessing is slowed down by address.
+    async fn working_link(
+        &self,
+        context: &Context,
+        code: &str,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Result<Link, Error> {
+        self.throttle.admit_address(context.client.as_deref()).map_err(Error::Throttled)?;
+        let link = rows::link(&mut self.store.read().await?, hash_of(code), purpose, now).await?;
+        link.ok_or_else(|| {
+            self.throttle.count_address(context.client.as_deref());
+            LinkFault::Ended.into()
+        })
+    }
+
     /// Sends links to those who were asked for. To be called every moment.
     pub(crate) async fn send_asked_links(&self) -> Result<(), Error> {
         for _ in 0..ROUND {

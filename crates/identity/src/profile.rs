@@ -1,9 +1,10 @@
 //! What people see and change of themselves.
 
-use aaa::{Call, Done};
+use aaa::{Call, Done, Password, PasswordHash};
 use contracts::identity::{ChangePassword, EditProfile, GetProfile, User, WhoAmI};
 
 use crate::error::{Error, LinkFault};
+use crate::person::Person;
 use crate::proof::Again;
 use crate::service::{Identity, tell};
 use crate::store as rows;
@@ -68,15 +69,7 @@ pub(crate) async fn change_password(identity: Identity, call: Call<ChangePasswor
         let words = "is the one that is valid now. Choose another one.".to_owned();
         return Err(Error::WeakPassword { field: "new_password", words });
     }
-    let about = About {
-        login: &person.login,
-        email: &person.email,
-        first_name: &person.first_name,
-        last_name: &person.last_name,
-        refused: &identity.refused,
-    };
-    strength::check("new_password", &new_password, &about)?;
-    let hash = identity.hasher.hash(new_password).await?;
+    let hash = identity.hash_new(&person, new_password).await?;
     let mut tx = identity.store.begin().await?;
     let now = rows::lock(&mut tx, Some(by.id)).await?.ok_or(Error::Unknown)?;
     if now.password != person.password {
@@ -89,4 +82,19 @@ pub(crate) async fn change_password(identity: Identity, call: Call<ChangePasswor
     tell(&mut tx, &events.password_changed(&person.named(), ended))?;
     identity.commit_and_deliver(tx).await?;
     Ok(Done)
+}
+
+impl Identity {
+    /// The hash of a password that `person` chose anew, unless it is too weak for them.
+    pub(crate) async fn hash_new(&self, person: &Person, new_password: Password) -> Result<PasswordHash, Error> {
+        let about = About {
+            login: &person.login,
+            email: &person.email,
+            first_name: &person.first_name,
+            last_name: &person.last_name,
+            refused: &self.refused,
+        };
+        strength::check("new_password", &new_password, &about)?;
+        Ok(self.hasher.hash(new_password).await?)
+    }
 }

@@ -5,8 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use vocabulary::{Clock, Day};
+
 use super::{Outcome, Place, tools};
-use crate::run::{Failure, output, run, say};
+use crate::run::{Failure, git, output, run, say};
 
 /// What cargo-deny calls the folder of the database: a name with a hash of its address.
 const FOLDER: &str = "advisory-db-3157b0e258782691";
@@ -46,14 +48,9 @@ fn local(at: &Place, database: &Path) -> Result<PathBuf, Failure> {
     }
     std::fs::create_dir_all(&copy).map_err(trouble)?;
     output(Command::new("cp").arg("-r").arg(database.join("crates")).arg(&copy))?;
-    let git = || {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(&copy).args(["-c", "user.name=check", "-c", "user.email=check@localhost"]);
-        git
-    };
-    output(git().args(["init", "--quiet"]))?;
-    output(git().args(["add", "--all"]))?;
-    output(git().args(["commit", "--quiet", "--message", "A local copy"]))?;
+    git(&copy, &["init", "--quiet"])?;
+    git(&copy, &["add", "--all"])?;
+    git(&copy, &["commit", "--quiet", "--message", "A local copy"])?;
     // Its age is said above, from the advisories themselves; what git knows is when it was copied.
     std::fs::write(copy.join(".git/FETCH_HEAD"), "").map_err(trouble)?;
     let rules = std::fs::read_to_string(at.root.join("deny.toml"))
@@ -67,11 +64,8 @@ fn local(at: &Place, database: &Path) -> Result<PathBuf, Failure> {
 /// Says of when the newest advisory is: an old copy knows nothing of what was found since.
 fn say_age(database: &Path) -> Result<(), Failure> {
     let newest = newest(database)?;
-    let since = format!("{newest} 00:00 UTC");
-    let then = output(Command::new("date").args(["--utc", "--date", &since, "+%s"]))?;
-    let now = output(Command::new("date").args(["--utc", "+%s"]))?;
-    let seconds = |text: &str| text.trim().parse::<i64>().unwrap_or(0);
-    let days = seconds(&now).saturating_sub(seconds(&then)) / 86_400;
+    let day: Day = newest.parse().map_err(|words| Failure::new(format!("the date {newest} of an advisory {words}")))?;
+    let days = Clock::system().now().since(day.start()).as_secs() / 86_400;
     say(&format!("the newest advisory in {} is of {newest}, {days} days ago", database.display()));
     if days > 30 {
         say("OLD: what was found since then is not looked for. Get a newer copy of the database.");

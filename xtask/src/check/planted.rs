@@ -1,10 +1,9 @@
 //! A flaw of each kind, in a small workspace that is made for it: a check that does not see it is no check.
 
 use std::path::Path;
-use std::process::Command;
 
 use super::{Outcome, Place, STEPS};
-use crate::run::{Failure, output, say, section};
+use crate::run::{Failure, git, output, say, section};
 
 /// What is put in, and which step has to see it.
 struct Flaw {
@@ -115,12 +114,6 @@ fn code(at: &Path, text: &str) -> Result<(), Failure> {
 
 fn lock(at: &Path) -> Result<(), Failure> {
     output(crate::run::cargo(at).args(["generate-lockfile", "--offline"])).map(drop)
-}
-
-fn git(at: &Path, args: &[&str]) -> Result<(), Failure> {
-    let mut git = Command::new("git");
-    git.current_dir(at).args(["-c", "user.name=check", "-c", "user.email=check@localhost"]);
-    output(git.args(args)).map(drop)
 }
 
 fn commit(at: &Path) -> Result<(), Failure> {

@@ -9,6 +9,7 @@
 //! Beside the service stands [`tool`], which asks any API about applications from the command line.
 #![warn(missing_docs)]
 
+mod addresses;
 mod check;
 mod metrics;
 mod outcome;

@@ -154,7 +154,9 @@ impl Useless {
 impl From<Silence> for Useless {
     fn from(silence: Silence) -> Self {
         let reason = match silence {
-            Silence::Name | Silence::Connection(_) | Silence::Tls(_) => Reason::Unreachable,
+            Silence::Name | Silence::Private | Silence::Connection(_) | Silence::Here(_) | Silence::Tls(_) => {
+                Reason::Unreachable
+            },
             Silence::Late(_) => Reason::Timeout,
             Silence::TooLarge(_) => Reason::TooLarge,
             Silence::NoHttp(_) => Reason::NotHttp,

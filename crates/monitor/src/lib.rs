@@ -11,17 +11,20 @@
 
 mod addresses;
 mod check;
+mod condition;
 mod metrics;
 mod outcome;
 mod outgoing;
 mod probe;
 mod recorder;
 mod reports;
+mod secure;
 mod service;
 mod settings;
 mod sight;
 mod store;
 pub mod tool;
+mod trying;
 mod watching;
 mod witness;
 
@@ -30,6 +33,7 @@ use aaa::{Api, Entry, Gate, Misconfigured, Module};
 pub use crate::service::{Monitor, Plan};
 pub use crate::settings::{Settings, SettingsError};
 pub use crate::store::{MIGRATIONS, QUERIES};
+pub use crate::trying::{Attempt, NoSuchCheck, try_checks};
 pub use crate::witness::witness_key;
 
 /// What the monitor offers.

@@ -68,7 +68,9 @@ pub(crate) enum Silence {
     #[error("the name of its machine is not known here")]
     Name,
     /// It is not to be gone to.
-    #[error("that leads to an address that is not a public one, and this may go to public ones only (`private = true` changes that)")]
+    #[error(
+        "that leads to an address that is not a public one, and this may go to public ones only (`private = true` changes that)"
+    )]
     Private,
     /// Nobody listens there, or nothing gets there.
     #[error("no connection: {0}")]

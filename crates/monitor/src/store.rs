@@ -12,3 +12,6 @@ pub const MIGRATIONS: &[Migration] = &[::store::migration!(
 
 /// All query texts, for [`::store::check::prepare_all`].
 pub const QUERIES: &[&str] = &[];
+
+/// What a check of a database asks it: of strangers' databases, not of the monitor's.
+pub(crate) const ALIVE: &str = include_str!("sql/alive.sql");

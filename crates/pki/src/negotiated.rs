@@ -51,6 +51,17 @@ impl Peer {
         Self::shown(connection.peer_certificates()?.first()?)
     }
 
+    /// As a certificate describes its owner, believed or not: by common name, or else by the first of its other names. To be
+    /// shown, never to decide by.
+    pub fn described(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, leaf) = X509Certificate::from_der(certificate).ok()?;
+        Some(Self {
+            name: names::common_name(&leaf).or_else(|| names::of(&leaf).into_iter().next())?,
+            serial: folder::digits(leaf.raw_serial()),
+            life: Life::of(leaf.validity()),
+        })
+    }
+
     /// As whoever is shown this certificate sees its owner.
     pub(crate) fn shown(certificate: &CertificateDer<'_>) -> Option<Self> {
         let (_, leaf) = X509Certificate::from_der(certificate).ok()?;

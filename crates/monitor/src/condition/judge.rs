@@ -162,7 +162,10 @@ fn compared(value: &Value, operator: Operator, wanted: &Value) -> Held {
                 Value::Array(_) => "it is a list".into(),
                 Value::Object(_) => "it is an object".into(),
             };
-            held((operator == Operator::Equal && seen == wanted) || (operator == Operator::Unequal && seen != wanted), instead)
+            held(
+                (operator == Operator::Equal && seen == wanted) || (operator == Operator::Unequal && seen != wanted),
+                instead,
+            )
         }
     }
 }

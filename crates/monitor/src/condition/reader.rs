@@ -55,7 +55,8 @@ fn known(subject: &str, place: Place) -> Result<(), String> {
         return Ok(());
     }
     let tls = matches!(subject, "certificate.left" | "tls.version" | "tls.group");
-    let why = if tls && !place.encrypted && place.kind != CheckKind::Dns { ", as there is no TLS to judge" } else { "" };
+    let why =
+        if tls && !place.encrypted && place.kind != CheckKind::Dns { ", as there is no TLS to judge" } else { "" };
     Err(format!("begins with nothing that this check sees{why}; there are {}", there.join(", ")))
 }
 
@@ -79,7 +80,8 @@ fn written(value: &str) -> Result<Written, String> {
     }
     if value.starts_with('"') {
         let text = serde_json::from_str(value);
-        let text = text.map_err(|_| "has a value whose quotation marks do not end at its end: write \"…\" (and \\\" within)")?;
+        let text =
+            text.map_err(|_| "has a value whose quotation marks do not end at its end: write \"…\" (and \\\" within)")?;
         return Ok(Written { text, quoted: true });
     }
     if value.contains(char::is_whitespace) || value.contains('"') {
@@ -151,7 +153,8 @@ fn path(text: &str) -> Result<Vec<String>, String> {
 }
 
 fn left(text: &str) -> Result<Left, String> {
-    const WRONG: &str = "compares certificate.left with neither a part of its life, such as 25%, nor a time, such as 10d";
+    const WRONG: &str =
+        "compares certificate.left with neither a part of its life, such as 25%, nor a time, such as 10d";
     match text.strip_suffix('%') {
         Some(number) => {
             let percent = number.trim_end().parse().ok().filter(|it| (0.0..=100.0).contains(it));

@@ -156,7 +156,7 @@ impl From<Silence> for Useless {
         let reason = match silence {
             Silence::Name | Silence::Private | Silence::Connection(_) | Silence::Here(_) | Silence::Tls(_) => {
                 Reason::Unreachable
-            },
+            }
             Silence::Late(_) => Reason::Timeout,
             Silence::TooLarge(_) => Reason::TooLarge,
             Silence::NoHttp(_) => Reason::NotHttp,

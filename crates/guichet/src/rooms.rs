@@ -47,6 +47,8 @@ pub(crate) const LOG_KEY: &str = "journal.key";
 const WITNESS_KEY: &str = "witness.key";
 /// How often the head of the log is signed.
 const SEALING: Duration = Duration::from_secs(1);
+/// How often a piece of the log is walked.
+const PATROLLING: Duration = Duration::from_secs(1);
 /// How often it is looked for mails that are due.
 const MAILING: Duration = Duration::from_secs(1);
 /// From when on an event that waits is a sign that something is wrong.
@@ -444,6 +446,15 @@ impl Room<Journal> {
             async move {
                 if let Err(error) = room.service.seal().await {
                     tracing::warn!(%error, "the head of the journal's log could not be signed");
+                }
+            }
+        });
+        let room = self.clone();
+        rounds(PATROLLING, shutdown, move || {
+            let room = room.clone();
+            async move {
+                if let Err(error) = room.service.patrol().await {
+                    tracing::warn!(%error, "the journal could not be walked");
                 }
             }
         });

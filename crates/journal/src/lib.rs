@@ -13,6 +13,7 @@ mod following;
 mod hearing;
 mod keys;
 mod log;
+mod patrol;
 mod proving;
 mod quarantine;
 mod receiving;

@@ -1,6 +1,6 @@
 //! The log as others see it: its head signed every moment, proofs from it, and the walk over all of it.
 
-use ::store::{Store, StoreError};
+use ::store::{Store, StoreError, Transaction};
 use aaa::{Call, Done, Principal};
 use contracts::journal::{GetLog, GetLogHead, GetLogProof, LogHead, LogProof, LoggedEntry};
 use contracts::peers::{Extension, GetExtension, TakeCosignature};
@@ -275,23 +275,46 @@ pub async fn audit(
     since: Option<&Opened>,
     known: Vec<Opened>,
 ) -> Result<Audited, AuditError> {
-    let broken = |error: tlog::TreeError| AuditError::Store(bad(error));
     let from = since.map_or(0, |opened| opened.checkpoint.head.size);
     let mut tx = store.read().await?;
     let mut heads = known;
-    for Sealed { size, note } in table::checkpoints_from(&mut tx, from, HEADS).await? {
-        heads.push(trust.open(&note).map_err(|why| AuditError::Head { size, why })?);
-    }
+    heads.extend(opened(&mut tx, trust, from, u64::MAX).await?);
     heads.extend(since.cloned());
+    let end = end(&mut tx).await?;
+    let audited = walk(&mut tx, heads, from, end).await?;
+    match table::not_logged(&mut tx, 1).await?.pop() {
+        Some(kept) => Err(AuditError::Unlogged(kept.event.id)),
+        None => Ok(audited),
+    }
+}
+
+/// How far the log reaches, by whatever says most.
+pub(crate) async fn end(tx: &mut Transaction) -> Result<u64, StoreError> {
+    Ok(table::size(tx).await?.max(table::end(tx).await?))
+}
+
+/// The signed heads in the database of sizes from `first` to `last`, as `trust` believes them.
+pub(crate) async fn opened(
+    tx: &mut Transaction,
+    trust: &Trust,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Opened>, AuditError> {
+    let sealed = table::checkpoints_from(tx, first, HEADS).await?.into_iter().filter(|sealed| sealed.size <= last);
+    sealed.map(|Sealed { size, note }| trust.open(&note).map_err(|why| AuditError::Head { size, why })).collect()
+}
+
+/// Walks the entries from `from` up to `end`, and holds them to the stored tree and to `heads`.
+pub(crate) async fn walk(tx: &mut Transaction, heads: Vec<Opened>, from: u64, end: u64) -> Result<Audited, AuditError> {
+    let broken = |error: tlog::TreeError| AuditError::Store(bad(error));
     let start =
-        if from == 0 { Frontier::load(0, |_| None).map_err(broken)? } else { table::frontier(&mut tx, from).await? };
+        if from == 0 { Frontier::load(0, |_| None).map_err(broken)? } else { table::frontier(tx, from).await? };
     let mut erased = 0_u64;
     let mut walker = Walker::new(start, heads).map_err(AuditError::Finding)?;
-    let end = table::size(&mut tx).await?.max(table::end(&mut tx).await?);
     while walker.next_index() < end {
         let (first, last) = (walker.next_index(), end.min(walker.next_index().saturating_add(AT_ONCE.into())));
-        let entries = table::logged_between(&mut tx, first, last).await?;
-        let nodes = table::nodes_between(&mut tx, first, last).await?;
+        let entries = table::logged_between(tx, first, last).await?;
+        let nodes = table::nodes_between(tx, first, last).await?;
         let mut entries = entries.into_iter().peekable();
         for index in first..last {
             let entry = entries.next_if(|logged| logged.place == index);
@@ -311,10 +334,7 @@ pub async fn audit(
         }
     }
     let audited = walker.finish().map_err(AuditError::Finding)?;
-    match table::not_logged(&mut tx, 1).await?.pop() {
-        Some(kept) => Err(AuditError::Unlogged(kept.event.id)),
-        None => Ok(Audited { head: audited.head, sealed: audited.sealed, erased }),
-    }
+    Ok(Audited { head: audited.head, sealed: audited.sealed, erased })
 }
 
 /// The newest head in an open database of the journal that `trust` believes: hand in one that requires a witness.

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::following::Following;
 use crate::hearing::Heard;
 use crate::log::{Leaf, StoredBadly};
+use crate::patrol::Patrol;
 use crate::receiving;
 use crate::search::Questions;
 use crate::store::receiving as aside;
@@ -34,13 +35,15 @@ pub struct Journal {
     /// What staff looked for lately.
     pub(crate) questions: Questions,
     pub(crate) following: Following,
+    pub(crate) patrol: Patrol,
 }
 
 impl Journal {
     /// Over an open database with the journal's [`crate::MIGRATIONS`]; `key` is the log's, see [`crate::log_key`].
     pub fn new(store: Store, key: SigningKey, chance: Chance) -> Self {
         let (told, questions) = (receiving::Told::default(), Questions::default());
-        Self { store, key: Arc::new(key), chance, told, questions, following: Following::default() }
+        let (following, patrol) = (Following::default(), Patrol::default());
+        Self { store, key: Arc::new(key), chance, told, questions, following, patrol }
     }
 
     /// Listens to everything on `bus`. Only `log.>` is kept; the rest tells that nothing in between is missing.
@@ -137,6 +140,7 @@ impl Journal {
             Truth::new("no gap in any source", gaps == 0),
             Truth::new("every entry readable", unreadable == 0),
             Truth::new("no message had to be set aside", lost == 0),
+            Truth::new("every entry is as it was logged", self.patrol.is_calm()),
         ])
     }
 }

@@ -107,7 +107,7 @@ async fn every_link_is_seen_with_what_it_was_agreed_on(bank: &Running) {
     }
     assert_eq!(
         (databases, brokers),
-        (3, 4),
+        (3, 5),
         "one for each service with a database, and for each that tells or is told"
     );
     the_command_line_tells_the_same(bank, &superuser).await;

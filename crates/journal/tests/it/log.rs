@@ -17,6 +17,8 @@ drop trigger leaves_only_erased on leaves; drop trigger checkpoints_append_only 
 drop trigger log_only_grows on log;
 -- name: change_message!
 update entries set message = 'nothing happened' where id = (select entry_id from leaves where place = 5);
+-- name: restore_message!
+update entries set message = 'entry 5' where id = (select entry_id from leaves where place = 5);
 -- name: change_action!
 update entries set action = 'NOTHING' where id = (select entry_id from leaves where place = 5);
 -- name: remove_entry!
@@ -67,6 +69,7 @@ macro_rules! statement {
 
 const UNLOCK: Query<Script> = Query::find(SQL, "unlock");
 statement!(CHANGE_MESSAGE = "change_message");
+statement!(RESTORE_MESSAGE = "restore_message");
 statement!(CHANGE_ACTION = "change_action");
 statement!(REMOVE_ENTRY = "remove_entry");
 statement!(REMOVE_LEAF = "remove_leaf");
@@ -162,6 +165,39 @@ async fn whatever_is_altered_is_named() {
                 other => panic!("{what}: {other:?}"),
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_altered_is_noticed_without_anybody_asking_until_it_is_as_it_was() {
+    for world in worlds().await {
+        let calm = async || {
+            let truths = chassis::Health::truths(&world.journal).await;
+            truths.into_iter().find(|truth| truth.name == "every entry is as it was logged").unwrap().holds
+        };
+        let events = world.filled().await;
+        // More than a piece, so that what is altered stands in another one than the end.
+        let more: Vec<LogEvent> = (0..1500).map(|number| world.event(&format!("more {number}"))).collect();
+        world.deliver(i64::try_from(events.len()).unwrap() + 1, &more).await;
+        for _ in 0..3 {
+            world.journal.patrol().await.unwrap();
+            assert!(calm().await);
+        }
+        world.tamper(&[&CHANGE_MESSAGE]).await;
+        world.journal.patrol().await.unwrap();
+        world.journal.patrol().await.unwrap();
+        assert!(!calm().await);
+        let mut tx = world.store.begin().await.unwrap();
+        tx.run(&RESTORE_MESSAGE, &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        // What begins within a lap says nothing of its first half.
+        let mut walks = 0;
+        while !calm().await {
+            walks += 1;
+            assert!(walks <= 4, "a whole lap finds nothing and it is still told");
+            world.journal.patrol().await.unwrap();
+        }
+        assert!(walks > 1, "half a lap is no lap");
     }
 }
 

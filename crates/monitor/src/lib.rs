@@ -10,11 +10,20 @@
 #![warn(missing_docs)]
 
 mod addresses;
+mod alerts;
 mod check;
+mod checks;
 mod condition;
+mod error;
+mod events;
+mod incidents;
+mod keeping;
+mod maintenance;
 mod metrics;
+mod opening;
 mod outcome;
 mod outgoing;
+mod own;
 mod probe;
 mod recorder;
 mod reports;
@@ -22,6 +31,7 @@ mod secure;
 mod service;
 mod settings;
 mod sight;
+mod standing;
 mod store;
 pub mod tool;
 mod trying;
@@ -54,5 +64,18 @@ impl Monitor {
 }
 
 fn mount(api: Api<Monitor>) -> Api<Monitor> {
-    api.serve(service::get_status).serve(service::get_links).serve(service::get_metrics)
+    api.serve(service::get_status)
+        .serve(service::get_links)
+        .serve(service::get_metrics)
+        .serve(checks::list_checks)
+        .serve(checks::set_check)
+        .serve(checks::remove_check)
+        .serve(checks::try_check)
+        .serve(incidents::list_incidents)
+        .serve(incidents::get_incident)
+        .serve(incidents::note_incident)
+        .serve(incidents::acknowledge_incident)
+        .serve(maintenance::list_maintenances)
+        .serve(maintenance::announce_maintenance)
+        .serve(maintenance::end_maintenance)
 }

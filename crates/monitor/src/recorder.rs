@@ -16,3 +16,15 @@ pub(crate) struct Sample {
     pub(crate) covers: Duration,
     pub(crate) latency: Option<Duration>,
 }
+
+/// Keeps them.
+#[derive(Clone)]
+pub(crate) struct Recorder {}
+
+impl Recorder {
+    pub(crate) fn new(_store: store::Store) -> Self {
+        Self {}
+    }
+
+    pub(crate) fn note(&self, _sample: Sample) {}
+}

@@ -1,26 +1,36 @@
 //! What the monitor does: asks, remembers, answers.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use aaa::{Call, Directory, Document, Done, Problem};
+use aaa::{Call, Context, Directory, Document, Done, IdempotencyKey, Problem};
 use chassis::{Further, GetMeasures, GetTruths, GetVersion, Measure, Ready, Shutdown};
 use contracts::monitor::{
-    GetLinks, GetMetrics, GetReport, GetStatus, Health, Links, Outlook, Report, SERVICE, Status, TakeReport, Truth,
+    Certificate, CheckName, CheckSpec, GetLinks, GetMetrics, GetReport, GetStatus, Health, Links, Origin, Outlook,
+    Report, SERVICE, Status, TakeReport, Truth,
 };
 use futures_util::future::{join_all, join3};
-use store::{Store, StoreError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use store::{Once, Store, StoreError, Transaction};
 use tlog::SigningKey;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::MissedTickBehavior;
 use vocabulary::{Chance, Clock};
 
-use crate::Settings;
+use crate::alerts::Alerts;
+use crate::error::Error;
+use crate::events::Events;
+use crate::keeping::Keeper;
 use crate::metrics::{self, Known};
+use crate::recorder::Recorder;
 use crate::reports::Reports;
 use crate::sight::Sight;
-use crate::witness::Watch;
+use crate::watching::{Seen, Told, Watch};
+use crate::witness::Watch as Witnessing;
+use crate::{Settings, opening, own};
 
 /// How often services are asked whether they can serve, and how long they may take to answer.
 const EVERY: Duration = Duration::from_secs(1);
@@ -32,6 +42,10 @@ const PARTICULARS_PATIENCE: Duration = Duration::from_secs(5);
 const LINKS_EVERY: Duration = Duration::from_secs(2);
 /// The monitor itself is of no use when it has not asked for this long.
 const STALE: Duration = Duration::from_secs(10);
+/// Something that must hold and did not is asked about again after this long.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Most checks that are tried at a time.
+const MOST_TRIED: usize = 4;
 
 /// Watches over services. Clones share what was seen.
 #[derive(Clone)]
@@ -48,8 +62,19 @@ struct Inner {
     /// Somebody can serve who could not before, or the witness thinks otherwise: what is said of oneself has to be asked anew.
     came_up: Notify,
     /// Of the journal's log.
-    witness: OnceLock<Watch>,
+    witness: OnceLock<Witnessing>,
     further: Further,
+    store: Store,
+    chance: Chance,
+    /// Every check, how it stands, and when it is made.
+    watching: Watch,
+    keeper: Keeper,
+    recorder: Recorder,
+    alerts: Alerts,
+    /// One change of what is checked or announced at a time.
+    changing: tokio::sync::Mutex<()>,
+    /// Checks that are tried now.
+    trying: Semaphore,
 }
 
 /// What a monitor is made of.
@@ -70,14 +95,44 @@ pub struct Plan {
 }
 
 impl Monitor {
-    /// All services are down until they are asked: by [`Monitor::check_now`] or [`Monitor::watch`].
+    /// All services are down until they are asked: by [`Monitor::check_now`] or [`Monitor::watch`]. What was known of checks
+    /// when the last run ended is known again.
     pub async fn open(plan: Plan) -> Result<Self, StoreError> {
-        let Plan { directory, services, apart, store, chance: _, settings: _ } = plan;
+        let Plan { directory, services, apart, store, chance, settings } = plan;
+        let Settings { checks, alerting } = settings;
         let clock = store.clock().clone();
         let sight = RwLock::new(Sight::new(&services, clock.now()));
-        let (reports, came_up) = (RwLock::default(), Notify::new());
-        let (witness, further) = (OnceLock::new(), Further::default());
-        Ok(Self(Arc::new(Inner { directory, clock, services, sight, apart, reports, came_up, witness, further })))
+        let recorder = Recorder::new(store.clone());
+        let keeper = Keeper::new(store.clone(), chance.clone(), alerting.channels());
+        let next_id = opening::next_id(&store).await?;
+        let watching = Watch::new(recorder.clone(), keeper.clone(), clock.clone(), next_id);
+        opening::take_up(&store, &watching, checks).await?;
+        let alerts = Alerts {
+            store: store.clone(),
+            chance: chance.clone(),
+            alerting,
+            watch: watching.clone(),
+            keeper: keeper.clone(),
+        };
+        Ok(Self(Arc::new(Inner {
+            directory,
+            clock,
+            services,
+            sight,
+            apart,
+            reports: RwLock::default(),
+            came_up: Notify::new(),
+            witness: OnceLock::new(),
+            further: Further::default(),
+            store,
+            chance,
+            watching,
+            keeper,
+            recorder,
+            alerts,
+            changing: tokio::sync::Mutex::default(),
+            trying: Semaphore::new(MOST_TRIED),
+        })))
     }
 
     /// What somebody else checks about this monitor.
@@ -88,7 +143,7 @@ impl Monitor {
     /// Is the witness of the journal's log too, until `shutdown`: with this key, remembering in `folder`, and reaching the
     /// journal's inner door through `journal`.
     pub fn be_witness(&self, key: &SigningKey, folder: &Path, journal: &Directory, shutdown: &Shutdown) {
-        let watch = self.0.witness.get_or_init(|| Watch::new(key, folder, journal, self.0.clock.clone()));
+        let watch = self.0.witness.get_or_init(|| Witnessing::new(key, folder, journal, self.0.clock.clone()));
         let monitor = self.clone();
         // Known at once, not when the services are next asked what they say of themselves.
         tokio::spawn(watch.clone().keep(shutdown.clone(), move || monitor.0.came_up.notify_one()));
@@ -107,9 +162,11 @@ impl Monitor {
             let mut ticks = ticks(PARTICULARS_EVERY);
             loop {
                 self.ask_particulars().await;
+                let unsure = self.is_truth_unsure();
                 tokio::select! {
                     _ = ticks.tick() => {}
                     () = self.0.came_up.notified() => {}
+                    () = tokio::time::sleep(AGAIN), if unsure => {}
                 }
             }
         };
@@ -124,17 +181,97 @@ impl Monitor {
             self.ask_health().await;
             join3(asking, asking_particulars, asking_links).await
         };
+        let keeping = tokio::spawn(self.0.keeper.clone().keep(shutdown.clone()));
+        tokio::spawn(self.0.watching.clone().keep(shutdown.clone()));
+        tokio::spawn(self.0.alerts.clone().keep(shutdown.clone()));
+        if let Some(heartbeat) = self.0.alerts.alerting.heartbeat.clone() {
+            tokio::spawn(heartbeat.keep(self.0.watching.clone(), self.0.store.clone(), shutdown.clone()));
+        }
         tokio::select! {
             () = shutdown.begun() => {}
             ((), (), ()) = watching => {}
         }
+        // What happened up to now is written down before this is over.
+        if keeping.await.is_err() {
+            tracing::error!("what happened to checks last may not be written down");
+        }
     }
 
-    /// Asks every service everything, once, now.
+    /// Asks every service everything, and makes every check, once, now; writes down what happened, if it can be.
     pub async fn check_now(&self) {
         self.ask_health().await;
         self.ask_particulars().await;
         self.ask_links().await;
+        self.0.watching.make_all().await;
+        if let Err(error) = self.0.keeper.flush().await {
+            tracing::warn!(%error, "what happened to checks waits to be written down");
+        }
+    }
+
+    /// Tells now whoever is to be told of something.
+    pub async fn tell_now(&self) -> Result<(), Problem> {
+        self.0.alerts.remind().await?;
+        Ok(self.0.alerts.send_due().await?)
+    }
+
+    /// How every check stands.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.0.watching.seen()
+    }
+
+    pub(crate) fn watching(&self) -> &Watch {
+        &self.0.watching
+    }
+
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.0.keeper
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn chance(&self) -> &Chance {
+        &self.0.chance
+    }
+
+    pub(crate) fn changing(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.changing
+    }
+
+    pub(crate) fn trying(&self) -> &Semaphore {
+        &self.0.trying
+    }
+
+    /// What is told of one call.
+    pub(crate) fn events<'a>(&'a self, context: &'a Context) -> Events<'a> {
+        Events { clock: &self.0.clock, chance: &self.0.chance, trace_id: Some(&context.trace_id) }
+    }
+
+    /// The reply that was given to this key before, if any.
+    pub(crate) async fn replay<T: DeserializeOwned>(
+        &self,
+        tx: &mut Transaction,
+        scope: &str,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Option<T>, Error> {
+        let Some(key) = key else { return Ok(None) };
+        match tx.once(scope, &key.key, key.digest).await? {
+            Once::Replay(reply) => Ok(Some(serde_json::from_str(&reply)?)),
+            Once::Mismatch => Err(Error::KeyReused),
+            Once::Fresh | Once::Twin => Ok(None),
+        }
+    }
+
+    pub(crate) async fn remember<T: Serialize>(
+        &self,
+        tx: &mut Transaction,
+        scope: &str,
+        key: Option<&IdempotencyKey>,
+        reply: &T,
+    ) -> Result<(), Error> {
+        let Some(key) = key else { return Ok(()) };
+        Ok(tx.remember(scope, &key.key, key.digest, &serde_json::to_string(reply)?).await?)
     }
 
     /// Takes note of what an instance of `service` says of its links.
@@ -163,15 +300,42 @@ impl Monitor {
             }
         });
         join_all(asked).await;
+        self.observe_certificates();
+    }
+
+    /// The certificate of each process; of several instances, the one that ends first speaks for its service.
+    fn observe_certificates(&self) {
+        let now = self.0.clock.now();
+        let links = self.0.reports.read().unwrap_or_else(PoisonError::into_inner).links(now);
+        let mut first: BTreeMap<String, Certificate> = BTreeMap::new();
+        for process in links.processes {
+            for judged in [Some(process.certificate), process.public].into_iter().flatten() {
+                let spent = judged.certificate.spent_permille(now);
+                let known = first.get(&process.service).map_or(0, |it| it.spent_permille(now));
+                if spent >= known {
+                    first.insert(process.service.clone(), judged.certificate);
+                }
+            }
+        }
+        for (service, certificate) in first {
+            if let Some(told) = own::certificate(&service) {
+                self.0.watching.observe(&told, own::judged(&certificate, now));
+            }
+        }
     }
 
     async fn ask_health(&self) {
         let asked = self.0.services.iter().map(|service| async {
             let caller = self.0.directory.caller().at(service).within(PATIENCE);
-            match caller.call(Ready {}).await {
+            let since = tokio::time::Instant::now();
+            let (health, problem) = match caller.call(Ready {}).await {
                 Ok(_) => (Health::Up, None),
                 Err(problem) => (Health::Down, Some(problem)),
+            };
+            if let Some(told) = own::service(service) {
+                self.0.watching.observe(&told, own::readiness(problem.is_none(), since.elapsed()));
             }
+            (health, problem)
         });
         let (healths, problems): (Vec<Health>, Vec<Option<Problem>>) = join_all(asked).await.into_iter().unzip();
         let changed = self.write().note_health(&healths, self.0.clock.now());
@@ -197,6 +361,7 @@ impl Monitor {
                 let told = truths.into_iter().map(|truth| Truth { name: truth.name, holds: truth.holds });
                 told.collect::<Vec<_>>()
             });
+            self.observe_truths(service, truths.as_deref().ok());
             for truth in truths.iter().flatten().filter(|truth| !truth.holds) {
                 tracing::error!(service, truth = truth.name, "something that must hold does not");
             }
@@ -205,6 +370,34 @@ impl Monitor {
             sight.note_measures(index, measures.ok());
         });
         join_all(asked).await;
+        for (_, service) in self.0.services.iter().enumerate().filter(|(index, _)| !up.contains(index)) {
+            self.observe_truths(service, None);
+        }
+    }
+
+    /// What a service says must hold; where it says nothing, nobody knows of what it said before.
+    fn observe_truths(&self, service: &str, truths: Option<&[Truth]>) {
+        let Some(parent) = own::service(service) else { return };
+        let before = self.0.watching.seen();
+        let before = before.iter().filter(|seen| seen.check.origin == Origin::Bank);
+        let before = before.filter(|seen| seen.check.spec.parents.contains(&parent.name));
+        let mut silent: BTreeMap<CheckName, CheckSpec> =
+            before.map(|seen| (seen.check.name.clone(), seen.check.spec.clone())).collect();
+        for truth in truths.unwrap_or_default() {
+            let Some(told) = own::truth(service, &truth.name) else { continue };
+            silent.remove(&told.name);
+            self.0.watching.observe(&told, own::holding(truth.holds));
+        }
+        for (name, spec) in silent {
+            self.0.watching.observe(&Told { name, spec }, own::silence());
+        }
+    }
+
+    /// Whether something that must hold was said not to, and another word, soon, would tell more.
+    fn is_truth_unsure(&self) -> bool {
+        let seen = self.0.watching.seen();
+        let truths = seen.iter().filter(|seen| seen.check.name.as_str().starts_with("truth."));
+        truths.into_iter().any(|seen| self.0.watching.is_unsure(&seen.check.name))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Sight> {
@@ -240,8 +433,11 @@ impl chassis::Health for Monitor {
 
     async fn truths(&self) -> Vec<chassis::Truth> {
         let asked = chassis::Truth::new("every service is asked every second", self.idle() <= STALE);
-        let calm = |watch: &Watch| chassis::Truth::new("the journal's history was never rewritten", watch.is_calm());
+        let calm =
+            |watch: &Witnessing| chassis::Truth::new("the journal's history was never rewritten", watch.is_calm());
         let mut truths: Vec<_> = [asked].into_iter().chain(self.0.witness.get().map(calm)).collect();
+        let told = self.0.alerts.reach_people().await.unwrap_or(false);
+        truths.push(chassis::Truth::new("whoever is to be told of an incident is told", told));
         truths.extend(self.0.further.truths().await);
         truths
     }

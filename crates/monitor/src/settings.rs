@@ -4,6 +4,7 @@ mod checks;
 
 use std::path::{Path, PathBuf};
 
+use crate::alerts::Alerting;
 use crate::check::Check;
 
 /// Largest file that is read: five thousand checks fit.
@@ -16,6 +17,8 @@ const TABLES: [&str; 4] = ["alerts", "checks", "heartbeat", "mail"];
 pub struct Settings {
     /// By name.
     pub(crate) checks: Vec<Check>,
+    /// Whom it tells.
+    pub(crate) alerting: Alerting,
 }
 
 /// Why the file cannot be used.
@@ -59,7 +62,8 @@ impl Settings {
             faults.push(format!("[{}] is not known here; there are {}", unknown.escape_debug(), TABLES.join(", ")));
         }
         let checks = checks::understood(tables.remove("checks"), folder, &mut faults);
-        if faults.is_empty() { Ok(Self { checks }) } else { Err(faults) }
+        let alerting = Alerting::of(&mut tables, folder, &mut faults);
+        if faults.is_empty() { Ok(Self { checks, alerting }) } else { Err(faults) }
     }
 }
 

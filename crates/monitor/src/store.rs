@@ -1,5 +1,10 @@
 //! The monitor's tables. With its rooms, the only SQL of the crate but for the tool's.
 
+pub(crate) mod alerts;
+pub(crate) mod checks;
+pub(crate) mod incidents;
+pub(crate) mod maintenances;
+
 use ::store::Migration;
 
 /// The monitor's tables.
@@ -11,7 +16,7 @@ pub const MIGRATIONS: &[Migration] = &[::store::migration!(
 )];
 
 /// All query texts, for [`::store::check::prepare_all`].
-pub const QUERIES: &[&str] = &[];
+pub const QUERIES: &[&str] = &[alerts::SQL, checks::SQL, incidents::SQL, maintenances::SQL];
 
 /// What a check of a database asks it: of strangers' databases, not of the monitor's.
 pub(crate) const ALIVE: &str = include_str!("sql/alive.sql");

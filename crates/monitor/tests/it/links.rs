@@ -9,6 +9,7 @@ use axum::routing::get;
 use contracts::monitor::{Certificate, GetLinks, GetMetrics, Links, Outlook, Report, SERVICE};
 use http::StatusCode;
 use monitor::Monitor;
+use store::testing::TestDatabase;
 use vocabulary::{Chance, Clock, Timestamp};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -28,13 +29,14 @@ fn depot(report: impl Fn() -> Report + Clone + Send + Sync + 'static) -> Router 
 
 struct World {
     monitor: Monitor,
+    _own: TestDatabase,
     directory: Directory,
     clock: Clock,
     signer: Signer,
 }
 
 impl World {
-    fn new(apart: bool) -> Self {
+    async fn new(apart: bool) -> Self {
         let clock = Clock::manual(Timestamp::from_seconds(1_800_000_000));
         let signer = Signer::from_seed(&[1; 32], "guichet", "guichet").unwrap();
         let verifier = Verifier::new("guichet", "guichet", clock.clone());
@@ -42,10 +44,9 @@ impl World {
         let credentials = Credentials::new("guichet").bearer(verifier);
         let gate = Gate::new(credentials, Arc::new(()), clock.clone(), Chance::seeded(1));
         let directory = Directory::default();
-        let make = if apart { Monitor::apart } else { Monitor::new };
-        let monitor = make(directory.clone(), clock.clone(), vec!["depot"]);
+        let (monitor, own) = crate::open(&directory, &clock, &["depot"], apart).await;
         directory.set(SERVICE, Transport::in_process(monitor.clone().module(gate).unwrap().router));
-        Self { monitor, directory, clock, signer }
+        Self { monitor, _own: own, directory, clock, signer }
     }
 
     fn as_a(&self, role: &'static str) -> Caller {
@@ -68,7 +69,7 @@ fn report(instance: &str, from: Timestamp) -> Report {
 
 #[tokio::test]
 async fn what_a_process_says_of_its_links_is_for_superusers_alone() {
-    let world = World::new(true);
+    let world = World::new(true).await;
     for role in ["member", "agent"] {
         let refused = world.as_a(role).call(GetLinks {}).await.unwrap_err();
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{role}");
@@ -79,7 +80,7 @@ async fn what_a_process_says_of_its_links_is_for_superusers_alone() {
 
 #[tokio::test]
 async fn what_is_known_can_be_scraped_by_superusers_alone() {
-    let world = World::new(true);
+    let world = World::new(true).await;
     let from = world.clock.now();
     world.directory.set("depot", Transport::in_process(depot(move || report("a", from))));
     let scraped = async || {
@@ -113,7 +114,7 @@ async fn what_is_known_can_be_scraped_by_superusers_alone() {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_renews_is_late_and_then_bad() {
-    let world = World::new(true);
+    let world = World::new(true).await;
     let from = world.clock.now();
     world.directory.set("depot", Transport::in_process(depot(move || report("a", from))));
     for (hours, spent, outlook) in [(0, 0, Outlook::Good), (21, 875, Outlook::Late), (2, 958, Outlook::Bad)] {
@@ -128,7 +129,7 @@ async fn a_certificate_that_nobody_renews_is_late_and_then_bad() {
 
 #[tokio::test]
 async fn each_instance_is_known_by_itself_and_forgotten_when_it_says_no_more() {
-    let world = World::new(true);
+    let world = World::new(true).await;
     let now = world.clock.now();
     for instance in ["a", "b", "a"] {
         world.monitor.note("depot", report(instance, now));
@@ -144,7 +145,7 @@ async fn each_instance_is_known_by_itself_and_forgotten_when_it_says_no_more() {
 
 #[tokio::test]
 async fn services_that_share_a_process_are_not_asked_about_links() {
-    let world = World::new(false);
+    let world = World::new(false).await;
     let from = world.clock.now();
     world.directory.set("depot", Transport::in_process(depot(move || report("a", from))));
     world.monitor.check_now().await;

@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod links;
+#[path = "../../../identity/tests/it/relay.rs"]
+#[expect(dead_code, reason = "the tests of identity use more of it")]
+mod relay;
+mod watching;
+mod watching_alerts;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +15,7 @@ use std::time::Duration;
 use aaa::{Api, Caller, Credentials, Directory, Gate, Transport, Verifier};
 use chassis::{Health as _, Shutdown, common};
 use contracts::monitor::{GetStatus, Health, SERVICE, ServiceStatus, Status, Truth};
-use monitor::Monitor;
+use monitor::{MIGRATIONS, Monitor, Plan, Settings};
 use store::testing::{TestDatabase, databases};
 use store::{Database, Store};
 use vocabulary::{Chance, Clock, Timestamp};
@@ -30,6 +35,7 @@ impl chassis::Health for Depot {
 
 struct World {
     database: TestDatabase,
+    own: TestDatabase,
     monitor: Monitor,
     directory: Directory,
     caller: Caller,
@@ -41,6 +47,21 @@ fn gate(clock: &Clock) -> Gate {
     Gate::new(Credentials::new("guichet").bearer(verifier), Arc::new(()), clock.clone(), Chance::seeded(1))
 }
 
+/// A monitor with a database of its own, which goes with it.
+async fn open(directory: &Directory, clock: &Clock, services: &[&'static str], apart: bool) -> (Monitor, TestDatabase) {
+    let own = TestDatabase::sqlite().unwrap();
+    let store = Store::open(&own.database, MIGRATIONS, clock.clone()).await.unwrap();
+    let plan = Plan {
+        directory: directory.clone(),
+        services: services.to_vec(),
+        apart,
+        store,
+        chance: Chance::seeded(1),
+        settings: Settings::default(),
+    };
+    (Monitor::open(plan).await.unwrap(), own)
+}
+
 /// A depot and a monitor over it, on every kind of database.
 async fn worlds(services: &[&'static str]) -> Vec<World> {
     let mut worlds = Vec::new();
@@ -50,9 +71,9 @@ async fn worlds(services: &[&'static str]) -> Vec<World> {
         let directory = Directory::default();
         let depot = common(Api::new(Depot(store), gate(&clock))).finish().unwrap();
         directory.set("depot", Transport::in_process(depot.router));
-        let monitor = Monitor::new(directory.clone(), clock.clone(), services.to_vec());
+        let (monitor, own) = open(&directory, &clock, services, false).await;
         directory.set(SERVICE, Transport::in_process(monitor.clone().module(gate(&clock)).unwrap().router));
-        worlds.push(World { database, monitor, caller: directory.caller(), directory, clock });
+        worlds.push(World { database, own, monitor, caller: directory.caller(), directory, clock });
     }
     worlds
 }
@@ -95,7 +116,7 @@ async fn a_service_whose_database_is_gone_is_down() {
     for world in worlds(&["depot", SERVICE]).await {
         world.monitor.check_now().await;
         assert_eq!(world.status().await.health, Health::Up);
-        let World { database, monitor, caller, clock, .. } = world;
+        let World { database, own: _own, monitor, caller, clock, .. } = world;
         // The file is deleted; the server drops the database with its connections.
         drop(database);
         clock.advance(Duration::from_secs(3));
@@ -130,7 +151,7 @@ async fn a_failing_store_shows_within_five_seconds_without_anybody_asking_for_it
     for world in worlds(&["depot"]).await {
         let shutdown = Shutdown::default();
         let watching = tokio::spawn(world.monitor.clone().watch(shutdown.clone()));
-        let World { database, caller, .. } = world;
+        let World { database, own: _own, caller, .. } = world;
         let until = |wanted: Health| {
             let caller = caller.clone();
             tokio::time::timeout(Duration::from_secs(5), async move {

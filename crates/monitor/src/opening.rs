@@ -1,0 +1,72 @@
+//! Takes up where the last run ended: what is checked, how it stood, what is announced.
+
+use std::collections::HashMap;
+
+use contracts::monitor::{CheckName, Origin};
+use store::{Store, StoreError, Transaction};
+
+use crate::check::Check;
+use crate::store::{alerts, checks, incidents, maintenances};
+use crate::watching::{Known, Watch};
+
+/// The number after that of every check that is kept.
+pub(crate) async fn next_id(store: &Store) -> Result<i64, StoreError> {
+    let kept = checks::all(&mut store.read().await?).await?;
+    Ok(kept.iter().map(|it| it.id).max().unwrap_or(0).saturating_add(1))
+}
+
+/// Makes every check that is kept, and those of the settings, which come before all others of their name.
+pub(crate) async fn take_up(store: &Store, watch: &Watch, settings: Vec<Check>) -> Result<(), StoreError> {
+    let mut tx = store.begin().await?;
+    let mut settings: HashMap<CheckName, Check> =
+        settings.into_iter().map(|check| (check.name.clone(), check)).collect();
+    let mut known = Vec::new();
+    for kept in checks::all(&mut tx).await? {
+        let checks::Kept { id, name, origin, spec, standing } = kept;
+        if let Some(check) = settings.remove(&name) {
+            if origin == Origin::Api {
+                tracing::warn!(check = %name, "the settings replace a check that was written down by a superuser");
+            }
+            checks::set_spec(&mut tx, id, Origin::Settings, &check.spec).await?;
+            known.push(Known { id, check, standing });
+            continue;
+        }
+        match origin {
+            Origin::Bank => watch.remember(name, id, standing),
+            Origin::Settings => leave(&mut tx, id, &name).await?,
+            Origin::Api => {
+                if let Ok(check) = Check::new(name.clone(), origin, spec) {
+                    known.push(Known { id, check, standing });
+                } else {
+                    // Of a version that allowed more: it is kept, and not made.
+                    tracing::error!(check = %name, "a check cannot be made as it is written down");
+                }
+            }
+        }
+    }
+    for (name, check) in settings {
+        let id = watch.new_id();
+        checks::add(&mut tx, id, &name, Origin::Settings, &check.spec).await?;
+        known.push(Known { id, check, standing: None });
+    }
+    let now = tx.now();
+    let announced = maintenances::current(&mut tx, now).await?;
+    tx.commit().await?;
+    watch.set_maintenances(announced);
+    for known in known {
+        watch.set(known, true);
+    }
+    Ok(())
+}
+
+/// It stands in the settings no more.
+async fn leave(tx: &mut Transaction, id: i64, name: &CheckName) -> Result<(), StoreError> {
+    tracing::info!(check = %name, "a check stands in the settings no more, and its history is removed");
+    checks::remove(tx, id).await?;
+    if let Some(incident) = incidents::standing(tx, name).await? {
+        let now = tx.now();
+        incidents::close(tx, incident.id, now).await?;
+        alerts::drop_all(tx, incident.id).await?;
+    }
+    Ok(())
+}

@@ -97,6 +97,19 @@ impl T {
         at.utc().format(format).unwrap_or_default()
     }
 
+    /// `09:30`.
+    #[expect(clippy::unused_self, reason = "everything is said through `t`")]
+    pub(crate) fn time_of_day(self, at: &Timestamp) -> String {
+        at.utc().format(&TIME).unwrap_or_default()
+    }
+
+    /// `21/11`, `21 Nov`.
+    pub(crate) fn day_and_month(self, at: &Timestamp) -> String {
+        let date = self.date(at);
+        let end = date.len().saturating_sub(5);
+        date.get(..end).unwrap_or_default().to_owned()
+    }
+
     /// `21/11/2026 à 09:30 UTC`, `21 Nov 2026 at 09:30 UTC`.
     pub(crate) fn moment(self, at: &Timestamp) -> String {
         let time = at.utc().format(&TIME).unwrap_or_default();

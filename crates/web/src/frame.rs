@@ -53,6 +53,7 @@ pub(crate) enum Place {
     Dashboard,
     Logs,
     Status,
+    Monitor,
 }
 
 /// A link of the way around.
@@ -145,6 +146,7 @@ pub(crate) fn links(t: T, role: Option<Role>, place: Place, unread: u32) -> Vec<
         Some(Role::Superuser) => vec![
             link("/users", t.people(), Place::People),
             link("/status", t.system_status(), Place::Status),
+            link("/monitor", t.monitoring(), Place::Monitor),
             link("/dashboard", t.dashboard(), Place::Dashboard),
             link("/logs", t.logs(), Place::Logs),
             link("/accounts", t.my_accounts(), Place::Accounts),

@@ -94,6 +94,8 @@ pub(crate) struct Visit {
     pub(crate) device: Option<Secret>,
     /// The page of ours that a form was sent from.
     from: Option<String>,
+    /// As the browser names this site: host and port.
+    host: String,
     /// Where the browser is.
     client: Option<String>,
     params: Vec<(String, String)>,
@@ -227,6 +229,7 @@ impl Visit {
             setup,
             device,
             from,
+            host: host(parts),
             client: aaa::client_address(parts, web.proxies).map(|address| address.to_string()),
             params,
             signed: None,
@@ -280,6 +283,11 @@ impl Visit {
         self.signed.as_ref().map(|signed| signed.user.role)
     }
 
+    /// Where this site is, for links that are followed elsewhere.
+    pub(crate) fn site(&self) -> String {
+        format!("https://{}", self.host)
+    }
+
     /// Calls services as nobody, for the visitor's browser.
     pub(crate) fn nobody(&self) -> Caller {
         self.web.directory.caller().on_behalf_of(self.client.clone())
@@ -304,9 +312,14 @@ impl Visit {
         self.caller().keyed(self.form.get("key")).call(operation).await
     }
 
-    /// A part of the path. What is no id is no page.
+    /// The id in the path. What is no id is no page.
     pub(crate) fn id<V: FromStr>(&self) -> Result<V, Problem> {
-        let text = self.params.iter().find(|(name, _)| name == "id").map_or("", |(_, value)| value);
+        self.param("id")
+    }
+
+    /// A part of the path. What cannot be one is no page.
+    pub(crate) fn param<V: FromStr>(&self, part: &str) -> Result<V, Problem> {
+        let text = self.params.iter().find(|(name, _)| name == part).map_or("", |(_, value)| value);
         text.parse().map_err(|_| Problem::not_found())
     }
 
@@ -358,6 +371,15 @@ impl Visit {
     pub(crate) fn language(&self) -> Language {
         self.t.0
     }
+}
+
+/// The host that a request was sent to; `localhost` for what is none.
+fn host(parts: &Parts) -> String {
+    let named = parts.uri.authority().map(http::uri::Authority::as_str);
+    let named = named.or_else(|| parts.headers.get(header::HOST)?.to_str().ok()).unwrap_or("");
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    let fits = !named.is_empty() && named.len() <= 255 && named.chars().all(plain);
+    if fits { named.to_owned() } else { "localhost".to_owned() }
 }
 
 /// Where people sign in, step by step.

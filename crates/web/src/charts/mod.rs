@@ -8,11 +8,17 @@
 
 mod bars;
 mod columns;
+mod lines;
+mod map;
 mod scale;
+mod strip;
 mod time;
 
 pub(crate) use self::bars::{Bars, Row};
 pub(crate) use self::columns::{Column, Columns};
+pub(crate) use self::lines::{Lines, Moment};
+pub(crate) use self::map::{Edge, Map, Stroke};
+pub(crate) use self::strip::{Mark, Piece, Strip};
 pub(crate) use self::time::{Shown, Slot, Unit, slots, ticks};
 
 use crate::texts::T;

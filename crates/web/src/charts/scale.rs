@@ -58,6 +58,11 @@ impl Thousandths {
         Self(n * 1000)
     }
 
+    /// So many thousandths.
+    pub(super) const fn thousandths(n: u128) -> Self {
+        Self(n)
+    }
+
     /// `n` parts of `of`, of this length.
     pub(super) fn part(self, n: usize, of: usize) -> Self {
         Self(self.0 * n as u128 / (of as u128).max(1))

@@ -2,13 +2,17 @@
 
 mod account;
 mod accounts;
+mod check;
+mod checks;
 mod dashboard;
 mod entry;
 mod inbox;
+mod incidents;
 mod journal;
 mod links;
 mod live;
 mod logs;
+mod maintenances;
 mod moving;
 mod passkeys;
 mod people;
@@ -27,6 +31,8 @@ pub(crate) mod wrong;
 mod rendering;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod watched;
 
 use axum::Router;
 
@@ -53,6 +59,17 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/welcome", show(Open, entry::welcome))
         .route("/preferences", act(Open, entry::preferences))
         .route("/status", show(Open, status::status))
+        .route("/status/checks/{name}", show(Open, check::check))
+        .route("/monitor", show(Superusers, checks::list))
+        .route("/monitor/checks/new", show(Superusers, checks::new).merge(act(Superusers, checks::do_new)))
+        .route("/monitor/checks/{name}", show(Superusers, checks::edit).merge(act(Superusers, checks::do_edit)))
+        .route("/monitor/checks/{name}/remove", show(Superusers, checks::remove).merge(act(Superusers, checks::do_remove)))
+        .route("/monitor/incidents", show(Superusers, incidents::list))
+        .route("/monitor/incidents/{id}", show(Superusers, incidents::incident))
+        .route("/monitor/incidents/{id}/acknowledge", act(Superusers, incidents::acknowledge))
+        .route("/monitor/incidents/{id}/notes", act(Superusers, incidents::note))
+        .route("/monitor/maintenances", show(Superusers, maintenances::list).merge(act(Superusers, maintenances::announce)))
+        .route("/monitor/maintenances/{id}/end", act(Superusers, maintenances::end))
         .route("/accounts", show(Signed, accounts::accounts))
         .route("/accounts/new", show(Signed, accounts::open).merge(act(Signed, accounts::do_open)))
         .route("/accounts/{id}", show(Signed, account::account))

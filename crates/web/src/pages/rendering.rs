@@ -3,7 +3,7 @@
 //! With `GUICHET_PAGES=folder` the pages are written there, to be looked at.
 
 use super::samples::{
-    accounts, amount, at, entries_of_log, faulty, frame, iban, id, links, request, requests, summary, transactions,
+    accounts, amount, at, entries_of_log, faulty, frame, iban, id, request, requests, summary, transactions,
     user,
 };
 use askama::Template;
@@ -13,7 +13,6 @@ use contracts::identity::{
     Session, UserState,
 };
 use contracts::journal::{LogEntry, LoggedEntry, Per};
-use contracts::monitor::{Health, ServiceStatus, Status, Truth};
 use contracts::roles::Role;
 use contracts::scopes::TokenScope;
 use vocabulary::Currency;
@@ -35,7 +34,6 @@ use super::requests::{RequestPage, RequestsPage, kinds, states};
 use super::resets::{Reset, ResetPage, ResetsPage};
 use super::security::{CodesPage, Device, SecurityPage, TotpPage, asks_second, device, in_groups};
 use super::sign_in::{CodePage, LostPage, SignInPage};
-use super::status::StatusPage;
 use super::story::{LogPage, StoryPage};
 use super::tokens::{DAYS, TokenPage, TokensPage, offered};
 use super::wrong::WrongPage;
@@ -440,23 +438,6 @@ fn journal_pages(t: T, pages: &mut Pages) {
         next: None,
     };
     add("notices", notices.render());
-    let service = |name: &str, health| ServiceStatus {
-        name: name.to_owned(),
-        health,
-        since: at("2026-11-20T06:00:00Z"),
-        checked_at: at("2026-11-21T08:10:00Z"),
-        version: Some("0.1.0".into()),
-        truths: vec![Truth { name: "all entries of a currency sum to zero".into(), holds: health == Health::Up }],
-    };
-    let services = vec![service("identity", Health::Up), service("bank", Health::Down), service("journal", Health::Up)];
-    let status = Some(Status { health: Health::Down, at: at("2026-11-21T08:10:00Z"), services });
-    let page = |role, status, links| {
-        let f = frame(t, role, Place::Status, t.system_status());
-        StatusPage { f, t, status, up: false, links }.render()
-    };
-    add("status", page(None, status.clone(), None));
-    add("status_links", page(Some(Role::Superuser), status, Some(links())));
-    add("status_silent", page(None, None, None));
 }
 
 fn stories(t: T, add: &mut impl FnMut(&'static str, askama::Result<String>)) {
@@ -517,6 +498,7 @@ fn every_page(language: Language) -> Pages {
     request_pages(t, &mut pages);
     staff_pages(t, &mut pages);
     journal_pages(t, &mut pages);
+    super::watched::monitor_pages(t, &mut pages);
     dashboards(t, &mut pages);
     pages
 }
@@ -542,7 +524,7 @@ fn every_page_renders_in_both_languages_within_its_rules() {
             assert!(open || html.matches("name=\"csrf\"").count() == posts, "{page}: every form carries the token");
             assert!(html.matches("<table").count() == html.matches("<caption").count(), "{page}: captions");
             let labels = html.matches("<label").count();
-            let inputs = html.matches("<input id=").count() + html.matches("<select id=").count();
+            let inputs = html.matches("<input id=").count() + html.matches("<select id=").count() + html.matches("<textarea id=").count();
             assert_eq!(labels, inputs, "{page}: every field has its label");
         }
     }

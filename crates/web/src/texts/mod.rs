@@ -4,11 +4,13 @@
 //! no-break space (U+00A0) before `:`, `;`, `?`, `!` and inside guillemets; a test sees to it.
 
 mod actions;
+mod checks;
 mod chrome;
 mod journal;
 mod links;
 mod mails;
 mod money;
+mod monitor;
 mod people;
 mod security;
 mod staff;
@@ -88,11 +90,13 @@ mod tests {
     fn french_marks_do_not_begin_a_line() {
         let sources = [
             include_str!("actions.rs"),
+            include_str!("checks.rs"),
             include_str!("chrome.rs"),
             include_str!("journal.rs"),
             include_str!("links.rs"),
             include_str!("mails.rs"),
             include_str!("money.rs"),
+            include_str!("monitor.rs"),
             include_str!("people.rs"),
             include_str!("security.rs"),
             include_str!("staff.rs"),

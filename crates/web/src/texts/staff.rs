@@ -70,8 +70,6 @@ texts! {
     some_down "Un service ne répond pas comme il faut." "A service does not answer as it should.";
     monitor_silent "L’état du service n’est pas connu pour l’instant." "The state of the service is not known right now.";
     checks(kept: usize, all: usize) "Contrôles tenus : {kept} sur {all}" "Checks that hold: {kept} of {all}";
-    up_word "En marche" "Up";
-    down_word "En panne" "Down";
     since_word "Depuis" "Since";
     checked_word "Vérifié" "Checked";
     version_word "Version" "Version";

@@ -82,7 +82,10 @@ impl Lines {
 
     fn marks(&self) -> Vec<Mark> {
         let scale = self.scale();
-        let word = |tick| self.t.latency(&u64::try_from(tick).unwrap_or(u64::MAX));
+        let word = |tick| match tick {
+            0 => "0".to_owned(),
+            _ => self.t.latency(&u64::try_from(tick).unwrap_or(u64::MAX)),
+        };
         scale.ticks().map(|tick| Mark { y: Self::y(scale, tick), word: word(tick) }).collect()
     }
 

@@ -32,6 +32,13 @@ pub(crate) struct Work {
     pub(crate) begun: bool,
 }
 
+impl Work {
+    /// What ending it is called: before its beginning it is called off.
+    fn ending(&self, t: T) -> &'static str {
+        if self.begun { t.work_end() } else { t.work_call_off() }
+    }
+}
+
 pub(crate) async fn list(visit: Arc<Visit>) -> Outcome {
     show(&visit, Entries::default(), visit.new_key()).await
 }

@@ -109,7 +109,7 @@ texts! {
     work_public "L’annoncer sur la page d’état" "Announce it on the status page";
     work_end "Terminer maintenant" "End now";
     work_call_off "Abandonner" "Call off";
-    work_end_this(title: &str) "Terminer : {title}" "End: {title}";
+    work_end_this(what: &str, title: &str) "{what} : {title}" "{what}: {title}";
     no_work "Rien n’est annoncé." "Nothing is announced.";
     moment_form "Écrivez une date et une heure." "Write a date and a time.";
     moment_order "La fin doit suivre le début." "The end must follow the beginning.";

@@ -27,8 +27,8 @@ texts! {
     flapping_explained "Change trop souvent d’état pour qu’on en soit alerté à chaque fois." "Changes state too often to alert anybody each time.";
     uptime "Disponibilité" "Uptime";
     uptime_of_90_days(percent: &str) "{percent} sur 90 jours" "{percent} over 90 days";
-    days_ago_90 "Il y a 90 jours" "90 days ago";
-    days_ago_30 "Il y a 30 jours" "30 days ago";
+    days_ago_90 "Il y a 90 j" "90 days ago";
+    days_ago_30 "Il y a 30 j" "30 days ago";
     today "Aujourd’hui" "Today";
     bars_legend "Légende des barres" "What the bars mean";
     not_measured "pas mesuré" "not measured";

@@ -4,6 +4,7 @@
 
 mod factors;
 mod logs;
+mod monitor;
 mod stage;
 
 use aaa::Problem;

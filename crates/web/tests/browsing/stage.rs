@@ -46,6 +46,10 @@ pub(crate) struct Script {
     pub(crate) asked_journal: Vec<String>,
     pub(crate) journal_problem: Option<Problem>,
     pub(crate) transfer_problem: Option<Problem>,
+    /// What the monitor was asked; whether it remembers anything, and how it refuses to show or to take something.
+    pub(crate) asked_monitor: Vec<String>,
+    pub(crate) remembers: bool,
+    pub(crate) monitor_problem: Option<Problem>,
     /// The visitor's last proof of who they are is too old for what is grave.
     pub(crate) stale: bool,
 }
@@ -173,6 +177,9 @@ pub(crate) async fn play(script: &Mutex<Script>, request: Request) -> Response {
         return Problem::unauthorized().into_response();
     }
     let body: Value = serde_json::from_str(&body).unwrap_or_default();
+    if let Some(answer) = crate::monitor::play(&mut script, &parts, &body) {
+        return answer;
+    }
     if route(ResumeBrowserSession::ROUTE) {
         if script.ended || body["secret"] != SECRET {
             return Problem::unauthorized().into_response();
@@ -294,7 +301,7 @@ fn play_journal(script: &Script, path: &str) -> Response {
     answer.map_or_else(problem, |answer| Json(answer).into_response())
 }
 
-pub(crate) struct Json(Value);
+pub(crate) struct Json(pub(crate) Value);
 
 impl IntoResponse for Json {
     fn into_response(self) -> Response {

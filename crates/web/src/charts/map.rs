@@ -91,7 +91,7 @@ impl Map {
 
     fn place((x, y): (i32, i32)) -> Place {
         // A thousandth of the width is a hundred thousandths of a percent.
-        (Thousandths::thousandths(u128::try_from(x).unwrap_or(0) * 100), y)
+        (Thousandths::of_thousandths(u128::try_from(x).unwrap_or(0) * 100), y)
     }
 
     fn nodes(&self) -> Vec<(Place, &str)> {
@@ -152,7 +152,9 @@ mod tests {
     #[test]
     fn a_line_is_told_in_words_leads_to_more_and_is_no_colour_alone() {
         let svg = map(4).unwrap().to_string();
-        assert!(svg.contains("<title>a &#38; b</title>") && svg.contains("class=\"dotted\"") && svg.contains("&#60;3&#62;"));
+        assert!(
+            svg.contains("<title>a &#38; b</title>") && svg.contains("class=\"dotted\"") && svg.contains("&#60;3&#62;")
+        );
         assert!(svg.contains("x1=\"50%\" y1=\"35\"") && svg.contains("x2=\"84.500%\" y2=\"165\""), "{svg}");
     }
 }

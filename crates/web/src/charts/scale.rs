@@ -59,7 +59,7 @@ impl Thousandths {
     }
 
     /// So many thousandths.
-    pub(super) const fn thousandths(n: u128) -> Self {
+    pub(super) const fn of_thousandths(n: u128) -> Self {
         Self(n)
     }
 

@@ -102,7 +102,7 @@ impl Strip {
             Mark::Down(permille) => {
                 let thick = (permille.min(1000) * HEIGHT).div_ceil(1000).max(LEAST) + ABOVE;
                 // From above the others downwards; the line runs through the middle of what it draws.
-                let half = if thick % 2 == 0 { "" } else { ".5" };
+                let half = if thick.is_multiple_of(2) { "" } else { ".5" };
                 let y = i128::from(thick / 2) - i128::from(ABOVE);
                 Some((format!("M{x} {y}{half}h{long}").replace("-0.5", "-.5"), thick))
             }
@@ -127,9 +127,8 @@ mod tests {
     use super::*;
 
     fn strip(marks: &[Mark], joined: bool) -> String {
-        let piece = |(n, mark): (usize, &Mark)| {
-            Piece { name: format!("<day {n}>"), words: "how".to_owned(), mark: *mark }
-        };
+        let piece =
+            |(n, mark): (usize, &Mark)| Piece { name: format!("<day {n}>"), words: "how".to_owned(), mark: *mark };
         Strip::new("All & all".to_owned(), marks.iter().enumerate().map(piece).collect(), joined).to_string()
     }
 
@@ -138,10 +137,16 @@ mod tests {
         let marks = [Mark::Up, Mark::Up, Mark::Degraded, Mark::Up];
         let apart = strip(&marks, false);
         assert_eq!(apart.matches("<title>").count(), 4);
-        assert!(apart.contains("viewBox=\"0 -5 15 34\"") && apart.contains("<title>&#60;day 2&#62;: how</title>"), "{apart}");
+        assert!(
+            apart.contains("viewBox=\"0 -5 15 34\"") && apart.contains("<title>&#60;day 2&#62;: how</title>"),
+            "{apart}"
+        );
         let joined = strip(&marks, true);
         assert_eq!(joined.matches("<title>").count(), 3);
-        assert!(joined.contains("&#60;day 0&#62; – &#60;day 1&#62;: how") && joined.contains("d=\"M0 14h7\""), "{joined}");
+        assert!(
+            joined.contains("&#60;day 0&#62; – &#60;day 1&#62;: how") && joined.contains("d=\"M0 14h7\""),
+            "{joined}"
+        );
     }
 
     #[test]

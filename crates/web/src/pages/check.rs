@@ -79,13 +79,11 @@ pub(crate) async fn check(visit: Arc<Visit>) -> Outcome {
                 return None;
             }
             let found = history(visit, name, now.minus(DAY * *days), now, DECORATION).await.ok()?;
-            Some(visit.t.ppm_or(&found.uptime_ppm))
+            Some(visit.t.ppm_or(found.uptime_ppm.as_ref()))
         }
     });
-    let (found, others) = tokio::join!(
-        history(&visit, name.clone(), from, to, PATIENCE),
-        futures_util::future::join_all(others)
-    );
+    let (found, others) =
+        tokio::join!(history(&visit, name.clone(), from, to, PATIENCE), futures_util::future::join_all(others));
     let found = found?;
     let f = visit.frame(Place::Status, visit.t.titled(&name, &found.check.title)).await;
     let site = visit.site();
@@ -137,7 +135,7 @@ impl CheckPage {
             href: Form::default().link(&format!("/status/checks/{}", h.check.name), "period", *word),
             current: chosen == Some(*word),
             uptime: if chosen == Some(*word) {
-                t.ppm_or(&h.uptime_ppm)
+                t.ppm_or(h.uptime_ppm.as_ref())
             } else {
                 others.get(n).cloned().flatten().unwrap_or_else(|| "–".to_owned())
             },
@@ -145,7 +143,11 @@ impl CheckPage {
         let own = chosen.is_none();
         Self {
             windows: WINDOWS.iter().enumerate().map(window).collect(),
-            from: if own { q.filter::<Day>("from").map_or(from.day(), |day| day).to_string() } else { from.day().to_string() },
+            from: if own {
+                q.filter::<Day>("from").map_or(from.day(), |day| day).to_string()
+            } else {
+                from.day().to_string()
+            },
             to: to.minus(Duration::from_micros(1)).day().to_string(),
             name: t.titled(&h.check.name, &h.check.title),
             ours: whole && h.check.origin == Origin::Api,
@@ -167,7 +169,7 @@ impl CheckPage {
 
     /// What is shown, in words.
     fn window_words(&self) -> String {
-        self.t.from_to(&self.t.moment(&self.h.from), &self.t.moment(&self.h.to))
+        self.t.since_until(&self.t.moment(&self.h.from), &self.t.moment(&self.h.to))
     }
 }
 
@@ -195,11 +197,8 @@ fn named(t: T, h: &History, point: &Point) -> String {
 }
 
 fn strip(t: T, h: &History) -> Strip {
-    let piece = |point: &Point| Piece {
-        name: named(t, h, point),
-        words: t.spent(&point.spent),
-        mark: mark(&point.spent),
-    };
+    let piece =
+        |point: &Point| Piece { name: named(t, h, point), words: t.spent(&point.spent), mark: mark(&point.spent) };
     Strip::new(format!("{}: {}", t.state_over_time(), t.spent(&h.spent)), h.points.iter().map(piece).collect(), true)
 }
 

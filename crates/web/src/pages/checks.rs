@@ -120,7 +120,9 @@ async fn ours(visit: &Visit) -> Result<Check, Problem> {
 
 async fn show(visit: &Visit, name: Option<CheckName>, mut e: Entries, tried: Option<Tried>) -> Outcome {
     let t = visit.t;
-    for (field, usual) in [("kind", "http"), ("every", "1m"), ("timeout", "10s"), ("alarm_after", "3"), ("well_after", "2")] {
+    for (field, usual) in
+        [("kind", "http"), ("every", "1m"), ("timeout", "10s"), ("alarm_after", "3"), ("well_after", "2")]
+    {
         e.suggest(field, usual);
     }
     let title = if name.is_some() { t.check_change() } else { t.check_add() };
@@ -131,7 +133,8 @@ async fn show(visit: &Visit, name: Option<CheckName>, mut e: Entries, tried: Opt
 
 impl CheckForm {
     pub(crate) fn of(f: Frame, e: Entries, name: Option<CheckName>, tried: Option<Tried>) -> Self {
-        let action = name.as_ref().map_or_else(|| "/monitor/checks/new".to_owned(), |name| format!("/monitor/checks/{name}"));
+        let action =
+            name.as_ref().map_or_else(|| "/monitor/checks/new".to_owned(), |name| format!("/monitor/checks/{name}"));
         Self { t: f.t, e, action, name, tried, kinds: CheckKind::CONFIGURABLE, records: RECORDS, f }
     }
 }
@@ -211,6 +214,7 @@ pub(crate) fn typed(spec: &CheckSpec) -> Entries {
 
 /// What was typed, as a check; what is wrong with it is noted at the fields. Whether it makes sense, the service says.
 fn read(t: T, e: &mut Entries) -> Option<CheckSpec> {
+    let before = e.errors.len();
     let kind = CheckKind::from_name(e.value("kind"));
     if kind.is_none() {
         e.add("kind", t.choose_one());
@@ -225,9 +229,12 @@ fn read(t: T, e: &mut Entries) -> Option<CheckSpec> {
     let parents = names(t, e, "parents", MOST_PARENTS);
     let objective = maybe(t, e, "objective");
     let text = |name: &str| Some(e.value(name).to_owned()).filter(|text| !text.is_empty());
+    if e.errors.len() > before {
+        return None;
+    }
     Some(CheckSpec {
-        title: title?,
-        group: group?,
+        title,
+        group,
         kind: kind?,
         target: e.value("target").to_owned(),
         must,
@@ -236,10 +243,10 @@ fn read(t: T, e: &mut Entries) -> Option<CheckSpec> {
         timeout: timeout?,
         alarm_after: alarm_after?,
         well_after: well_after?,
-        parents: parents?,
+        parents,
         public: e.chosen("public", "yes"),
         private: e.chosen("private", "yes"),
-        objective: objective?,
+        objective,
         server: text("server"),
         record: text("record"),
         ca_file: None,
@@ -249,13 +256,13 @@ fn read(t: T, e: &mut Entries) -> Option<CheckSpec> {
     })
 }
 
-/// A field that may be empty.
-pub(super) fn maybe<V>(t: T, e: &mut Entries, name: &str) -> Option<Option<V>>
+/// A field that may be empty; what is wrong with it is noted.
+pub(super) fn maybe<V>(t: T, e: &mut Entries, name: &str) -> Option<V>
 where
     V: FromStr,
     V::Err: crate::problems::Said,
 {
-    if e.value(name).is_empty() { Some(None) } else { e.take(t, name).map(Some) }
+    if e.value(name).is_empty() { None } else { e.take(t, name) }
 }
 
 fn span(t: T, e: &mut Entries, name: &str) -> Option<Span> {
@@ -287,22 +294,14 @@ fn conditions(t: T, e: &mut Entries, name: &str) -> Vec<String> {
     found
 }
 
-/// The lines of a field as names of checks.
-pub(super) fn names(t: T, e: &mut Entries, field: &str, most: usize) -> Option<Vec<CheckName>> {
+/// The lines of a field as names of checks; what is none is noted.
+pub(super) fn names(t: T, e: &mut Entries, field: &str, most: usize) -> Vec<CheckName> {
     let lines = lines(e, field);
+    let names: Vec<CheckName> = lines.iter().filter_map(|line| line.parse().ok()).collect();
     if lines.len() > most {
         e.add(field, t.too_many_lines(most));
-        return None;
+    } else if let Some(wrong) = lines.iter().find(|line| line.parse::<CheckName>().is_err()) {
+        e.add(field, t.unknown_check(wrong));
     }
-    let mut names = Vec::new();
-    for line in lines {
-        match line.parse() {
-            Ok(name) => names.push(name),
-            Err(_) => {
-                e.add(field, t.unknown_check(&line));
-                return None;
-            }
-        }
-    }
-    Some(names)
+    names
 }

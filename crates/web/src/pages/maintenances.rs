@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use contracts::monitor::{AnnounceMaintenance, CheckName, EndMaintenance, ListMaintenances, Maintenance};
+use contracts::monitor::{AnnounceMaintenance, EndMaintenance, ListMaintenances, Maintenance};
 use vocabulary::{MaintenanceId, Timestamp};
 
 use super::checks::{maybe, names};
@@ -71,38 +71,32 @@ pub(crate) async fn end(visit: Arc<Visit>) -> Outcome {
 
 fn read(t: T, e: &mut Entries) -> Option<AnnounceMaintenance> {
     let (title, text) = (e.take(t, "title"), maybe(t, e, "text"));
-    let (from, to) = (moment(t, e, "from", false), moment(t, e, "to", true));
-    let checks: Option<Vec<CheckName>> = names(t, e, "checks", MOST);
-    if let (Some(Some(from)), Some(Some(to))) = (from, to)
+    let (from, to) = (moment(t, e, "from"), moment(t, e, "to"));
+    if e.value("to").is_empty() {
+        e.add("to", t.field_missing());
+    }
+    let checks = names(t, e, "checks", MOST);
+    if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
         e.add("to", t.moment_order());
+    }
+    if e.failed() {
         return None;
     }
-    Some(AnnounceMaintenance {
-        title: title?,
-        text: text?,
-        from: from?,
-        to: to??,
-        checks: checks?,
-        public: e.chosen("public", "yes"),
-    })
+    Some(AnnounceMaintenance { title: title?, text, from, to: to?, checks, public: e.chosen("public", "yes") })
 }
 
-/// A moment in UTC as fields of forms have it: without seconds and zone.
-fn moment(t: T, e: &mut Entries, name: &str, needed: bool) -> Option<Option<Timestamp>> {
+/// A moment in UTC as fields of forms have it, without seconds and zone; what is none is noted.
+fn moment(t: T, e: &mut Entries, name: &str) -> Option<Timestamp> {
     let text = e.value(name);
     if text.is_empty() {
-        if needed {
-            e.add(name, t.field_missing());
-            return None;
-        }
-        return Some(None);
+        return None;
     }
     let read = |text: &str| text.parse::<Timestamp>().ok();
     let found = read(&format!("{text}:00Z")).or_else(|| read(&format!("{text}Z"))).or_else(|| read(text));
     if found.is_none() {
         e.add(name, t.moment_form());
     }
-    found.map(Some)
+    found
 }

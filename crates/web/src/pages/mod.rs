@@ -63,12 +63,18 @@ pub(crate) fn routes() -> Router<Web> {
         .route("/monitor", show(Superusers, checks::list))
         .route("/monitor/checks/new", show(Superusers, checks::new).merge(act(Superusers, checks::do_new)))
         .route("/monitor/checks/{name}", show(Superusers, checks::edit).merge(act(Superusers, checks::do_edit)))
-        .route("/monitor/checks/{name}/remove", show(Superusers, checks::remove).merge(act(Superusers, checks::do_remove)))
+        .route(
+            "/monitor/checks/{name}/remove",
+            show(Superusers, checks::remove).merge(act(Superusers, checks::do_remove)),
+        )
         .route("/monitor/incidents", show(Superusers, incidents::list))
         .route("/monitor/incidents/{id}", show(Superusers, incidents::incident))
         .route("/monitor/incidents/{id}/acknowledge", act(Superusers, incidents::acknowledge))
         .route("/monitor/incidents/{id}/notes", act(Superusers, incidents::note))
-        .route("/monitor/maintenances", show(Superusers, maintenances::list).merge(act(Superusers, maintenances::announce)))
+        .route(
+            "/monitor/maintenances",
+            show(Superusers, maintenances::list).merge(act(Superusers, maintenances::announce)),
+        )
         .route("/monitor/maintenances/{id}/end", act(Superusers, maintenances::end))
         .route("/accounts", show(Signed, accounts::accounts))
         .route("/accounts/new", show(Signed, accounts::open).merge(act(Signed, accounts::do_open)))

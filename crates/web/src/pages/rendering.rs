@@ -3,8 +3,7 @@
 //! With `GUICHET_PAGES=folder` the pages are written there, to be looked at.
 
 use super::samples::{
-    accounts, amount, at, entries_of_log, faulty, frame, iban, id, request, requests, summary, transactions,
-    user,
+    accounts, amount, at, entries_of_log, faulty, frame, iban, id, request, requests, summary, transactions, user,
 };
 use askama::Template;
 use contracts::bank::{Account, Request, RequestKind, RequestState, RibDocument};
@@ -524,7 +523,9 @@ fn every_page_renders_in_both_languages_within_its_rules() {
             assert!(open || html.matches("name=\"csrf\"").count() == posts, "{page}: every form carries the token");
             assert!(html.matches("<table").count() == html.matches("<caption").count(), "{page}: captions");
             let labels = html.matches("<label").count();
-            let inputs = html.matches("<input id=").count() + html.matches("<select id=").count() + html.matches("<textarea id=").count();
+            let inputs = html.matches("<input id=").count()
+                + html.matches("<select id=").count()
+                + html.matches("<textarea id=").count();
             assert_eq!(labels, inputs, "{page}: every field has its label");
         }
     }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use askama::Template;
 use contracts::monitor::{
-    Board, BoardCheck, DayBar, GetBoard, GetLinks, GetStatus, GetWholeBoard, Health, Incident, LinkState, Links, Maintenance,
-    Origin, Spent, State, Status,
+    Board, BoardCheck, DayBar, GetBoard, GetLinks, GetStatus, GetWholeBoard, Health, Incident, LinkState, Links,
+    Maintenance, Origin, Spent, State, Status,
 };
 use contracts::roles::Role;
 use http::StatusCode;
 
-use crate::charts::{Edge, Map, Mark, Piece, Stroke, Strip};
+use crate::charts::{Edge, Map, Mark, Piece, Strip, Stroke};
 use crate::frame::{Frame, Place};
 use crate::texts::T;
 use crate::visit::{Outcome, Visit, page_as};
@@ -177,12 +177,9 @@ impl Row {
         if how_many > TOO_MANY {
             return Self { title, strip: None, c: check };
         }
-        let piece = |day: &DayBar| Piece {
-            name: t.date(&day.day.start()),
-            words: t.spent(&day.spent),
-            mark: mark(&day.spent),
-        };
-        let words = format!("{}; {}", t.bars_of(&title, &t.ppm_or(&check.uptime_ppm)), bad_days(t, &check));
+        let piece =
+            |day: &DayBar| Piece { name: t.date(&day.day.start()), words: t.spent(&day.spent), mark: mark(&day.spent) };
+        let words = format!("{}; {}", t.bars_of(&title, &t.ppm_or(check.uptime_ppm.as_ref())), bad_days(t, &check));
         let strip = Strip::new(words, check.days.iter().map(piece).collect(), how_many > MANY);
         Self { title, strip: Some(strip), c: check }
     }

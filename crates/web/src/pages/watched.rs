@@ -40,7 +40,15 @@ fn spent(n: u64, faults: u64) -> Spent {
     }
 }
 
-fn check(name: &str, title: &str, group: Option<&str>, origin: Origin, public: bool, state: State, faults: u64) -> BoardCheck {
+fn check(
+    name: &str,
+    title: &str,
+    group: Option<&str>,
+    origin: Origin,
+    public: bool,
+    state: State,
+    faults: u64,
+) -> BoardCheck {
     let days: Vec<_> = (0..90_u64)
         .map(|n| DayBar { day: now().minus(Duration::from_hours(24 * (89 - n))).day(), spent: spent(n, faults) })
         .collect();
@@ -143,7 +151,11 @@ fn work(n: u32, whole: bool) -> Maintenance {
 fn board(state: State, checks: Vec<BoardCheck>, whole: bool) -> Board {
     let incidents = match state {
         State::Up => Vec::new(),
-        _ => vec![incident(901, None, whole), incident(902, Some("2026-11-20T07:12:00Z"), whole), incident(903, Some("2026-11-21T06:00:00Z"), whole)],
+        _ => vec![
+            incident(901, None, whole),
+            incident(902, Some("2026-11-20T07:12:00Z"), whole),
+            incident(903, Some("2026-11-21T06:00:00Z"), whole),
+        ],
     };
     Board { state, at: now(), checks, incidents, maintenances: vec![work(911, whole)] }
 }
@@ -173,7 +185,11 @@ fn history(pieces: u64, minutes: u64, answers: bool) -> History {
         let p95 = slow * 3 + n * n % 29 * 2_000;
         Point {
             from: from.plus(Duration::from_mins(n * minutes)),
-            spent: if silent { Spent { down: step, ..Spent::default() } } else { Spent { up: step, ..Spent::default() } },
+            spent: if silent {
+                Spent { down: step, ..Spent::default() }
+            } else {
+                Spent { up: step, ..Spent::default() }
+            },
             latency: (!silent).then_some(Latency { p50, p90: p95, p95, p99: p95, max: p95 }),
         }
     };
@@ -245,12 +261,20 @@ pub(super) fn monitor_pages(t: T, pages: &mut Vec<(&'static str, String)>) {
     };
     let well = || status(Health::Up);
     let fine: Vec<_> = public_checks().into_iter().take(4).map(|it| BoardCheck { state: State::Up, ..it }).collect();
-    add("status", page(None, Some(status(Health::Down)), Some((board(State::Down, public_checks(), false), false)), None));
+    add(
+        "status",
+        page(None, Some(status(Health::Down)), Some((board(State::Down, public_checks(), false), false)), None),
+    );
     add("status_fine", page(None, Some(well()), Some((board(State::Up, fine, false), false)), None));
-    add("status_degraded", page(None, Some(well()), Some((board(State::Degraded, public_checks(), false), false)), None));
+    add(
+        "status_degraded",
+        page(None, Some(well()), Some((board(State::Degraded, public_checks(), false), false)), None),
+    );
     let whole = (board(State::Down, all_checks(), true), true);
     add("status_whole", page(Some(Role::Superuser), Some(status(Health::Down)), Some(whole), Some(links())));
-    let many = (0..100).map(|n| check(&format!("check-{n}"), &format!("Site {n}"), Some("Sites"), Origin::Settings, true, State::Up, n % 3));
+    let many = (0..100).map(|n| {
+        check(&format!("check-{n}"), &format!("Site {n}"), Some("Sites"), Origin::Settings, true, State::Up, n % 3)
+    });
     add("status_many", page(None, Some(well()), Some((board(State::Up, many.collect(), false), false)), None));
     add("status_forgetful", page(None, Some(well()), None, None));
     add("status_silent", page(None, None, None, None));
@@ -262,7 +286,8 @@ fn check_pages(t: T, add: &mut impl FnMut(&'static str, askama::Result<String>))
     let one = |role: Option<Role>, chosen, h: History| {
         let f = frame(t, role, Place::Status, "Boutique en ligne");
         let (whole, site) = (role.is_some(), "https://bank.example".to_owned());
-        let others = [Some(t.ppm(&1_000_000)), Some(t.ppm(&998_512)), None, Some(t.ppm(&999_990)), Some(t.ppm(&971_000))];
+        let others =
+            [Some(t.ppm(&1_000_000)), Some(t.ppm(&998_512)), None, Some(t.ppm(&999_990)), Some(t.ppm(&971_000))];
         let (from, to) = (h.from, h.to);
         CheckPage::of(f, &Form::default(), (chosen, from, to), h, &others, whole, site).render()
     };
@@ -272,7 +297,15 @@ fn check_pages(t: T, add: &mut impl FnMut(&'static str, askama::Result<String>))
     add("check_whole", one(Some(Role::Superuser), Some("month"), history(360, 120, true)));
     add("check_year", one(None, None, history(365, 24 * 60, true)));
     add("check_silent", one(None, Some("day"), history(96, 15, false)));
-    let empty = History { uptime_ppm: None, spent: Spent::default(), objective: None, incidents: Vec::new(), good: 0, counted: 0, ..history(0, 5, true) };
+    let empty = History {
+        uptime_ppm: None,
+        spent: Spent::default(),
+        objective: None,
+        incidents: Vec::new(),
+        good: 0,
+        counted: 0,
+        ..history(0, 5, true)
+    };
     add("check_empty", one(None, Some("week"), empty));
 }
 
@@ -286,11 +319,20 @@ fn managing_pages(t: T, add: &mut impl FnMut(&'static str, askama::Result<String
     add("monitor", MonitorPage { f: superuser(t.checks_title()), t, checks }.render());
     add("monitor_empty", MonitorPage { f: superuser(t.checks_title()), t, checks: Vec::new() }.render());
     add("check_new", CheckForm::of(superuser(t.check_add()), Entries::default(), None, None).render());
-    let tried = Tried { state: State::Down, message: Some("status == 200: it is <b>".to_owned()), latency_micros: Some(35_400) };
+    let tried = Tried {
+        state: State::Down,
+        message: Some("status == 200: it is <b>".to_owned()),
+        latency_micros: Some(35_400),
+    };
     let name = "shop".parse().unwrap();
     add("check_tried", CheckForm::of(superuser(t.check_change()), typed(&spec()), Some(name), Some(tried)).render());
     let fields = b"name=Shop&target=&kind=http&every=often&must=status+is+200%0D%0Abody&private=yes";
-    let faults = [("name", t.check_name_form()), ("target", t.field_missing()), ("every", t.span_form()), ("must", t.unacceptable())];
+    let faults = [
+        ("name", t.check_name_form()),
+        ("target", t.field_missing()),
+        ("every", t.span_form()),
+        ("must", t.unacceptable()),
+    ];
     add("check_faults", CheckForm::of(superuser(t.check_add()), faulty(fields, &faults), None, None).render());
     let name = "shop".parse().unwrap();
     add("check_remove", RemovePage { f: superuser(t.check_remove_title()), t, name }.render());
@@ -306,9 +348,14 @@ fn managing_pages(t: T, add: &mut impl FnMut(&'static str, askama::Result<String
     add("incident", one(incident(901, None, true), Entries::default()));
     let e = faulty(b"", &[("text", t.field_missing())]);
     add("incident_over", one(incident(902, Some("2026-11-20T07:12:00Z"), true), e));
-    let list = |e, works: Vec<Work>| MaintenancesPage { f: superuser(t.maintenances()), t, e, works, key: "k".into() }.render();
+    let list = |e, works: Vec<Work>| {
+        MaintenancesPage { f: superuser(t.maintenances()), t, e, works, key: "k".into() }.render()
+    };
     let works = vec![Work { w: work(911, true), begun: false }, Work { w: work(912, true), begun: true }];
     add("maintenances", list(Entries::default(), works));
-    let e = faulty(b"from=2026-11-22T02:00&to=2026-11-22T01:00&public=yes", &[("title", t.field_missing()), ("to", t.moment_order())]);
+    let e = faulty(
+        b"from=2026-11-22T02:00&to=2026-11-22T01:00&public=yes",
+        &[("title", t.field_missing()), ("to", t.moment_order())],
+    );
     add("maintenances_faults", list(e, Vec::new()));
 }

@@ -46,7 +46,7 @@ texts! {
     looked_after_by "Prise en charge par" "Looked after by";
     note_by(name: &str) "par {name}" "by {name}";
     private_note "Note interne" "Internal note";
-    from_to(from: &str, to: &str) "Du {from} au {to}" "From {from} to {to}";
+    since_until(from: &str, to: &str) "Du {from} au {to}" "From {from} to {to}";
     concerns_all "Tous les contrôles" "All checks";
     open_incident "Ouvrir l’incident" "Open the incident";
     day_by_day "Jour par jour" "Day by day";
@@ -169,8 +169,8 @@ impl T {
     }
 
     /// A share in millionths, where it may be that nothing counted.
-    pub(crate) fn ppm_or(self, ppm: &Option<u32>) -> String {
-        ppm.as_ref().map_or_else(|| "–".to_owned(), |ppm| self.ppm(ppm))
+    pub(crate) fn ppm_or(self, ppm: Option<&u32>) -> String {
+        ppm.map_or_else(|| "–".to_owned(), |ppm| self.ppm(ppm))
     }
 
     /// How long, in milliseconds, by its two largest units: `2 h 5 min`.
@@ -201,7 +201,11 @@ impl T {
         };
         let (whole, tenth) = (micros / length, micros % length * 10 / length);
         let point = self.say(",", ".");
-        if whole >= 10 || tenth == 0 { format!("{whole}\u{a0}{unit}") } else { format!("{whole}{point}{tenth}\u{a0}{unit}") }
+        if whole >= 10 || tenth == 0 {
+            format!("{whole}\u{a0}{unit}")
+        } else {
+            format!("{whole}{point}{tenth}\u{a0}{unit}")
+        }
     }
 
     /// From a moment to another, or to now.
@@ -221,11 +225,11 @@ impl T {
 
     /// When announced work is done.
     pub(crate) fn work_time(self, work: &Maintenance) -> String {
-        self.from_to(&self.moment(&work.from), &self.moment(&work.to))
+        self.since_until(&self.moment(&work.from), &self.moment(&work.to))
     }
 
     /// A rate in thousandths: `1,2×`.
-    pub(crate) fn burn(self, permille: &Option<u64>) -> String {
+    pub(crate) fn burn(self, permille: Option<&u64>) -> String {
         let Some(permille) = permille else { return self.burn_unknown().to_owned() };
         let (whole, tenth) = (permille / 1000, permille % 1000 / 100);
         format!("{}{}{tenth}\u{a0}×", self.whole(&whole), self.say(",", "."))
@@ -244,7 +248,7 @@ mod tests {
         assert_eq!((FR.ppm(&1_000_000), EN.ppm(&1_000_000)), ("100\u{a0}%".into(), "100%".into()));
         assert_eq!((FR.ppm(&999_999), EN.ppm(&999_999)), ("99,999\u{a0}%".into(), "99.999%".into()));
         assert_eq!((FR.ppm(&989_999), EN.ppm(&500_000)), ("98,99\u{a0}%".into(), "50.00%".into()));
-        assert_eq!((EN.ppm(&0), EN.ppm(&12), EN.ppm_or(&None)), ("0%".into(), "0.00%".into(), "–".into()));
+        assert_eq!((EN.ppm(&0), EN.ppm(&12), EN.ppm_or(None)), ("0%".into(), "0.00%".into(), "–".into()));
     }
 
     #[test]

@@ -14,9 +14,7 @@ use crate::stage::*;
 
 /// What the monitor answers, once it remembers something.
 pub(crate) fn play(script: &mut Script, parts: &Parts, body: &Value) -> Option<Response> {
-    if !script.remembers {
-        return None;
-    }
+    let asked = script.monitor.as_mut()?;
     let path = parts.uri.path();
     let is = |route: aaa::Route| parts.method == route.method() && path == route.path();
     let under = |route: aaa::Route, rest: &str| {
@@ -24,7 +22,7 @@ pub(crate) fn play(script: &mut Script, parts: &Parts, body: &Value) -> Option<R
         parts.method == route.method() && path.starts_with(start) && path.ends_with(rest)
     };
     if path.starts_with("/api/monitor") || path.starts_with("/api/status") {
-        script.asked_monitor.push(format!("{} {} {body}", parts.method, parts.uri));
+        asked.push(format!("{} {} {body}", parts.method, parts.uri));
     }
     let json = |value: Value| Some(Json(value).into_response());
     let made = |value: Value| Some((StatusCode::CREATED, Json(value)).into_response());
@@ -121,14 +119,14 @@ fn listed(name: &str, origin: &str) -> Value {
 
 fn remembering(role: &'static str) -> Bank {
     let bank = Bank::of(role);
-    bank.script(|script| script.remembers = true);
+    bank.script(|script| script.monitor = Some(Vec::new()));
     bank
 }
 
 /// What the monitor was asked, of what begins so.
 fn asked(bank: &Bank, what: &str) -> Vec<String> {
     let mut found = Vec::new();
-    bank.script(|script| found = script.asked_monitor.iter().filter(|it| it.starts_with(what)).cloned().collect());
+    bank.script(|script| found = script.monitor.iter().flatten().filter(|it| it.starts_with(what)).cloned().collect());
     found
 }
 
@@ -137,7 +135,9 @@ async fn everybody_sees_how_it_is_and_how_it_was_and_nothing_that_is_not_for_eve
     let bank = remembering("member");
     for page in [bank.get("/status").await, bank.get_signed("/status").await] {
         assert_eq!(page.status, StatusCode::OK);
-        for shown in ["Tout répond, mais pas tout comme il faut.", "Boutique", "Dégradé", "Nous cherchons.", "Nouvelle base"] {
+        for shown in
+            ["Tout répond, mais pas tout comme il faut.", "Boutique", "Dégradé", "Nous cherchons.", "Nouvelle base"]
+        {
             assert!(page.body.contains(shown), "{shown}");
         }
         assert!(page.body.contains("99,93\u{a0}% sur 90 jours"), "never rounded up");
@@ -154,7 +154,8 @@ async fn everybody_sees_how_it_is_and_how_it_was_and_nothing_that_is_not_for_eve
 #[tokio::test]
 async fn superusers_see_the_rest_too() {
     let page = remembering("superuser").get_signed("/status").await;
-    for shown in ["Coffre", "latency &#60; 800ms: it is 1.2s", "no answer within 10s", "Réservé aux administrateurs"] {
+    for shown in ["Coffre", "latency &#60; 800ms: it is 1.2s", "no answer within 10s", "Réservé aux administrateurs"]
+    {
         assert!(page.body.contains(shown), "{shown}");
     }
     assert!(page.body.contains(&format!("/monitor/incidents/{REQUEST}")) && page.body.contains("href=\"/monitor\""));
@@ -165,7 +166,14 @@ async fn one_check_is_shown_over_any_time_with_what_it_is_to_keep_and_its_badge(
     let bank = remembering("member");
     let page = bank.get("/status/checks/shop").await;
     assert_eq!(page.status, StatusCode::OK);
-    for shown in ["99,93\u{a0}%", "Épuisé", "2,5\u{a0}×", "À ce rythme, le budget sera épuisé", "<path class=\"band\"", "trop peu de mesures"] {
+    for shown in [
+        "99,93\u{a0}%",
+        "Épuisé",
+        "2,5\u{a0}×",
+        "À ce rythme, le budget sera épuisé",
+        "<path class=\"band\"",
+        "trop peu de mesures",
+    ] {
         assert!(page.body.contains(shown), "{shown}");
     }
     let markdown = "[![shop](https://bank.example/api/status/checks/shop/badge?of=uptime)](https://bank.example/status/checks/shop)";
@@ -189,7 +197,9 @@ async fn without_a_memory_the_state_of_the_services_is_still_told() {
     bank.script(|script| script.monitor_problem = Some(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")));
     let page = bank.get("/status").await;
     assert_eq!(page.status, StatusCode::OK);
-    assert!(page.body.contains("Tout fonctionne.") && page.body.contains("En marche") && !page.body.contains("Boutique"));
+    assert!(
+        page.body.contains("Tout fonctionne.") && page.body.contains("En marche") && !page.body.contains("Boutique")
+    );
 }
 
 #[tokio::test]
@@ -197,7 +207,14 @@ async fn what_is_managed_is_for_superusers() {
     for role in ["member", "agent"] {
         let bank = remembering(role);
         let incident = format!("/monitor/incidents/{REQUEST}");
-        for path in ["/monitor", "/monitor/checks/new", "/monitor/checks/shop", "/monitor/incidents", &incident, "/monitor/maintenances"] {
+        for path in [
+            "/monitor",
+            "/monitor/checks/new",
+            "/monitor/checks/shop",
+            "/monitor/incidents",
+            &incident,
+            "/monitor/maintenances",
+        ] {
             assert_eq!(bank.get_signed(path).await.status, StatusCode::FORBIDDEN, "{role} at {path}");
         }
         assert_eq!(bank.post_signed("/monitor/checks/shop/remove", "").await.status, StatusCode::FORBIDDEN);
@@ -232,9 +249,16 @@ async fn a_check_is_written_down_as_it_was_typed() {
     let spec = &body["spec"];
     assert_eq!(spec["must"], json!(["status == 200", "latency < 2s"]), "a condition for each line");
     assert_eq!((&spec["every"], &spec["timeout"], &spec["public"]), (&json!("30s"), &json!("5s"), &json!(true)));
-    assert_eq!((&spec["parents"], &spec["objective"], &spec["private"]), (&json!(["dns"]), &json!("99.9"), &json!(false)));
+    assert_eq!(
+        (&spec["parents"], &spec["objective"], &spec["private"]),
+        (&json!(["dns"]), &json!("99.9"), &json!(false))
+    );
     let taken = bank.post_signed("/monitor/checks/new", &format!("name=shop&do=keep&{SHOP}")).await;
-    assert!(taken.status == StatusCode::UNPROCESSABLE_ENTITY && taken.body.contains("exists already"), "{}", taken.body);
+    assert!(
+        taken.status == StatusCode::UNPROCESSABLE_ENTITY && taken.body.contains("exists already"),
+        "{}",
+        taken.body
+    );
     let changed = bank.post_signed("/monitor/checks/shop", &format!("do=keep&{SHOP}")).await;
     assert_eq!(changed.location(), "/monitor?done=check-kept");
     assert_eq!(asked(&bank, "PUT /api/monitor/checks/").len(), 2);
@@ -247,7 +271,10 @@ async fn what_does_not_fit_is_told_at_its_field_by_the_pages_or_by_the_service()
     let page = bank.post_signed("/monitor/checks/new", typed).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     for field in ["name", "kind", "target", "every", "timeout", "alarm_after"] {
-        assert!(page.body.contains(&format!("id=\"{field}-error\"")) && page.body.contains(&format!("href=\"#{field}\"")), "{field}");
+        assert!(
+            page.body.contains(&format!("id=\"{field}-error\"")) && page.body.contains(&format!("href=\"#{field}\"")),
+            "{field}"
+        );
     }
     assert!(page.body.contains("value=\"Kept\""), "what was typed stays");
     assert!(asked(&bank, "PUT").is_empty());
@@ -263,7 +290,13 @@ async fn a_try_keeps_nothing_and_what_was_typed_stays() {
     for path in ["/monitor/checks/new", "/monitor/checks/shop"] {
         let page = bank.post_signed(path, &format!("do=try&{SHOP}")).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.body);
-        for shown in ["status == 200: it is 503", "12\u{a0}ms", "Down", "value=\"https://shop.example/health\"", "latency &#60; 2s"] {
+        for shown in [
+            "status == 200: it is 503",
+            "12\u{a0}ms",
+            "Down",
+            "value=\"https://shop.example/health\"",
+            "latency &#60; 2s",
+        ] {
             assert!(page.body.contains(shown), "{path}: {shown}");
         }
     }

@@ -46,9 +46,8 @@ pub(crate) struct Script {
     pub(crate) asked_journal: Vec<String>,
     pub(crate) journal_problem: Option<Problem>,
     pub(crate) transfer_problem: Option<Problem>,
-    /// What the monitor was asked; whether it remembers anything, and how it refuses to show or to take something.
-    pub(crate) asked_monitor: Vec<String>,
-    pub(crate) remembers: bool,
+    /// What the monitor was asked, where it remembers anything, and how it refuses to show or to take something.
+    pub(crate) monitor: Option<Vec<String>>,
     pub(crate) monitor_problem: Option<Problem>,
     /// The visitor's last proof of who they are is too old for what is grave.
     pub(crate) stale: bool,

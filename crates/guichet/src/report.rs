@@ -11,7 +11,7 @@ use chassis::{Shutdown, Standing, State, Way};
 use contracts::monitor::{Agreement, Certificate, GetReport, Link, LinkState, Report, TakeReport};
 use monitor::Monitor;
 use store::Store;
-use vocabulary::Chance;
+use vocabulary::{Chance, Clock};
 
 use crate::broker::Broker;
 use crate::links::Links;
@@ -99,7 +99,8 @@ impl Reporter {
         links.extend(self.database().await);
         links.extend(self.broker().await);
         let (service, instance) = (self.service.to_owned(), self.instance.to_string());
-        Ok(Report { service, instance, certificate: certificate(own), public: public.map(certificate), links })
+        let (at, certificate, public) = (Some(Clock::system().now()), certificate(own), public.map(certificate));
+        Ok(Report { service, instance, at, certificate, public, links })
     }
 
     async fn database(&self) -> Option<Link> {

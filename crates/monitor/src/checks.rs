@@ -41,6 +41,7 @@ pub(crate) async fn set_check(monitor: Monitor, call: Call<SetCheck, Monitor>) -
     let id = before.as_ref().map_or_else(|| watch.new_id(), |seen| seen.id);
     let mut tx = monitor.store().begin().await?;
     if before.is_none() {
+        rows::make_room(&mut tx, name).await?;
         rows::add(&mut tx, id, name, Origin::Api, spec).await?;
     } else {
         rows::set_spec(&mut tx, id, Origin::Api, spec).await?;

@@ -11,6 +11,9 @@ use crate::watching::Told;
 
 /// Each second a service is asked, so this is three seconds.
 const SERVICE_ALARM_AFTER: u32 = 3;
+/// By how much clocks may be apart: first times in journals mislead, then tokens and codes are refused.
+const SKEW_POOR: Duration = Duration::from_secs(4);
+const SKEW_BAD: Duration = Duration::from_secs(30);
 
 /// Whether a service can serve: everybody sees it.
 pub(crate) fn service(name: &str) -> Option<Told> {
@@ -28,6 +31,23 @@ pub(crate) fn truth(service: &str, truth: &str) -> Option<Told> {
 /// How much of a certificate's life is left.
 pub(crate) fn certificate(service: &str) -> Option<Told> {
     Some(Told { name: named(&format!("certificate.{service}"))?, spec: spec(service) })
+}
+
+/// Whether a clock goes as the monitor's does.
+pub(crate) fn clock(service: &str) -> Option<Told> {
+    let spec = CheckSpec { alarm_after: 3, well_after: 3, ..spec(service) };
+    Some(Told { name: named(&format!("clock.{service}"))?, spec })
+}
+
+/// What it says that a clock is off by so much.
+pub(crate) fn skewed(skew: Duration) -> Outcome {
+    let words = || format!("its clock and the monitor's are {} seconds apart", skew.as_secs());
+    match skew {
+        skew if skew >= SKEW_BAD => Verdict::Bad(words()),
+        skew if skew >= SKEW_POOR => Verdict::Poor(words()),
+        _ => Verdict::Good,
+    }
+    .into()
 }
 
 /// What it says that a service can serve, or cannot.

@@ -29,6 +29,18 @@ impl Reports {
         (before != after).then_some(after)
     }
 
+    /// By how much the clock of each service is off, where it says; of several instances, the worst. What it said was on its
+    /// way for up to a second or two.
+    pub(crate) fn skews(&self, now: Timestamp) -> BTreeMap<String, Duration> {
+        let mut skews = BTreeMap::new();
+        for ((service, _), (heard, report)) in self.0.iter().filter(|(_, (at, _))| now.since(*at) <= KEPT) {
+            let Some(at) = report.at else { continue };
+            let worst: &mut Duration = skews.entry(service.clone()).or_default();
+            *worst = apart(*heard, at).max(*worst);
+        }
+        skews
+    }
+
     /// Everything that is still known at `now`, by service.
     pub(crate) fn links(&self, now: Timestamp) -> Links {
         let known = self.0.iter().filter(|(_, (at, _))| now.since(*at) <= KEPT);
@@ -42,6 +54,11 @@ impl Reports {
         });
         Links { at: now, processes: processes.collect() }
     }
+}
+
+/// How far apart two clocks are.
+fn apart(one: Timestamp, other: Timestamp) -> Duration {
+    one.since(other).max(other.since(one))
 }
 
 /// How the worse of its certificates stands.

@@ -208,6 +208,13 @@ impl Monitor {
         }
     }
 
+    /// Writes down what is left to be, before the end of the process.
+    pub async fn close(&self) {
+        if let Err(error) = self.0.keeper.flush().await {
+            tracing::error!(%error, "what happened to checks last is not written down");
+        }
+    }
+
     /// Tells now whoever is to be told of something.
     pub async fn tell_now(&self) -> Result<(), Problem> {
         self.0.alerts.remind().await?;
@@ -301,6 +308,12 @@ impl Monitor {
         });
         join_all(asked).await;
         self.observe_certificates();
+        let skews = self.0.reports.read().unwrap_or_else(PoisonError::into_inner).skews(self.0.clock.now());
+        for (service, skew) in skews {
+            if let Some(told) = own::clock(&service) {
+                self.0.watching.observe(&told, own::skewed(skew));
+            }
+        }
     }
 
     /// The certificate of each process; of several instances, the one that ends first speaks for its service.

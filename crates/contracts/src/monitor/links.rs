@@ -116,6 +116,9 @@ pub struct Report {
     pub service: String,
     /// Which of its instances: drawn at its start.
     pub instance: String,
+    /// When it says so, by its own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// What it shows other services.
     pub certificate: Certificate,
     /// What it shows browsers, where it serves them.

@@ -13,6 +13,9 @@ update checks set standing = $2 where id = $1;
 -- name: remove_check!
 delete from checks where id = $1;
 
+-- name: remove_named!
+delete from checks where name = $1;
+
 -- name: remove_spans!
 delete from spans where check_id = $1;
 

@@ -12,6 +12,7 @@ const ADD_CHECK: Query<Affected> = Query::find(SQL, "add_check");
 const SET_SPEC: Query<Affected> = Query::find(SQL, "set_spec");
 const SET_STANDING: Query<Affected> = Query::find(SQL, "set_standing");
 const REMOVE_CHECK: Query<Affected> = Query::find(SQL, "remove_check");
+const REMOVE_NAMED: Query<Affected> = Query::find(SQL, "remove_named");
 const REMOVE_SPANS: Query<Affected> = Query::find(SQL, "remove_spans");
 const REMOVE_SAMPLES: Query<Affected> = Query::find(SQL, "remove_samples");
 
@@ -54,6 +55,11 @@ pub(crate) async fn all(tx: &mut Transaction) -> Result<Vec<Kept>, StoreError> {
         })
     });
     read.collect()
+}
+
+/// Makes room for a check of this name, where one is kept that is not made.
+pub(crate) async fn make_room(tx: &mut Transaction, name: &CheckName) -> Result<(), StoreError> {
+    tx.run(&REMOVE_NAMED, params![name.as_str()]).await.map(drop)
 }
 
 /// Keeps a new one; one of this number or name stays as it is.

@@ -138,6 +138,8 @@ impl T {
             "too-many-links" => self.too_many_links(),
             "no-mails" => self.forgot_no_mails(),
             "reset-open" => self.p_reset_open(),
+            "not-configurable" => self.check_not_configurable(),
+            "over" => self.incident_over(),
             _ if problem.status() == StatusCode::TOO_MANY_REQUESTS => self.too_many_tries(),
             _ if problem.status() == StatusCode::SERVICE_UNAVAILABLE => self.wrong_busy_words(),
             _ => return problem.sentence().to_owned(),

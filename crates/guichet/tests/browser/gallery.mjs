@@ -98,5 +98,9 @@ async function agent(visitor, picture) {
 }
 
 async function superuser(visitor, picture) {
-  await each(visitor, picture, { people: "/users", "user-new": "/users/new", "status-admin": "/status" });
+  await each(visitor, picture, { people: "/users", "user-new": "/users/new", "status-admin": "/status", check: "/status/checks/service.bank", checks: "/monitor", "check-new": "/monitor/checks/new", incidents: "/monitor/incidents", maintenances: "/monitor/maintenances" });
+  await visitor.go("/monitor/checks/new");
+  await visitor.submit();
+  await visitor.page.locator("#errors").waitFor();
+  await picture("check-faults");
 }

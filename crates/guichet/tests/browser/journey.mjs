@@ -413,12 +413,51 @@ async function newPassword({ member, words, login }) {
   await member.signIn({ login, password: NEXT_PASSWORD });
 }
 
+/** A check is tried, written down, changed, looked at and removed; work is announced and called off. */
+async function watch(superuser, language) {
+  const words = WORDS[language];
+  const name = `nothing-${language}`;
+  await superuser.go("/monitor/checks/new");
+  await superuser.submit();
+  await superuser.page.locator("#target-error").waitFor();
+  await superuser.inspect("a check without a target");
+  // Nobody listens there, and the page may say so: the address is this very machine's.
+  await superuser.fill({ name, kind: "tcp", target: "127.0.0.1:1", every: "1h", timeout: "2s" });
+  await superuser.page.locator("#private").check();
+  await superuser.page.locator("button[value=try]").click();
+  await superuser.see(words.tried, "[role=status]");
+  await superuser.inspect("a check that was tried");
+  await superuser.submit();
+  await superuser.see(words.checkKept, "[role=status]");
+  await superuser.see(name, "tbody tr");
+  await superuser.go(`/monitor/checks/${name}`);
+  await superuser.fill({ every: "2h" });
+  await superuser.inspect("a check being changed");
+  await superuser.submit();
+  await superuser.see(words.checkKept, "[role=status]");
+  await superuser.go("/monitor/maintenances");
+  await superuser.fill({ title: `Disques ${language}`, from: "2099-01-01T02:00", to: "2099-01-01T04:00", checks: name });
+  await superuser.submit();
+  await superuser.see(words.announced, "[role=status]");
+  await superuser.inspect("announced work");
+  const work = superuser.page.locator("li").filter({ hasText: `Disques ${language}` });
+  await superuser.page.locator(`button[aria-label$='Disques ${language}']`).first().click();
+  await superuser.see(words.workEnded, "[role=status]");
+  check((await work.count()) === 0, "work that was called off is still announced");
+  await superuser.go(`/monitor/checks/${name}/remove`);
+  await superuser.inspect("a check about to be removed");
+  await superuser.page.locator("main button.danger").click();
+  await superuser.see(words.checkRemoved, "[role=status]");
+  check((await superuser.page.locator("tbody tr").filter({ hasText: name }).count()) === 0, "a check that was removed is still listed");
+}
+
 async function hire(superuser, language) {
   await superuser.inspect("superuser's first page");
-  for (const page of ["/users", "/status", "/logs", "/dashboard", "/resets", "/profile/security"]) {
+  for (const page of ["/users", "/status", "/monitor", "/monitor/incidents", "/monitor/maintenances", "/logs", "/dashboard", "/resets", "/profile/security"]) {
     await superuser.go(page);
     await superuser.inspect(`superuser's ${page}`);
   }
+  await watch(superuser, language);
   await superuser.go("/users/new");
   await superuser.inspect("new agent");
   await superuser.fill({ first_name: "Yann", last_name: "Ypsilon", email: `yann-${language}@example.org`, login: `yann-${language}`, password: PASSWORD });

@@ -44,6 +44,11 @@ export const WORDS = {
     passkeyGone: "La clé d’accès est supprimée",
     tokenGone: "Le jeton est révoqué",
     othersEnded: "Vos autres sessions sont terminées",
+    tried: "rien n’est enregistré",
+    checkKept: "Le contrôle est enregistré",
+    checkRemoved: "Le contrôle est supprimé",
+    announced: "Les travaux sont annoncés",
+    workEnded: "Les travaux sont terminés",
   },
   en: {
     welcome: "Registration sent",
@@ -88,6 +93,11 @@ export const WORDS = {
     passkeyGone: "The passkey is removed",
     tokenGone: "The token is revoked",
     othersEnded: "Your other sessions have ended",
+    tried: "nothing is saved",
+    checkKept: "The check is saved",
+    checkRemoved: "The check is removed",
+    announced: "The work is announced",
+    workEnded: "The work has ended",
   },
 };
 

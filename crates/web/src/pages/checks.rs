@@ -176,9 +176,7 @@ fn refuse(t: T, e: &mut Entries, problem: Problem) -> Result<(), Problem> {
     for fault in problem.faults() {
         let field = fault.field.strip_prefix("spec.").unwrap_or(&fault.field);
         let field = field.split(['.', '[']).next().unwrap_or_default();
-        let known = matches!(fault.detail.as_str(), "is missing" | "must not be empty");
-        let words = if known { t.field_missing().to_owned() } else { t.not_fitting(&fault.detail) };
-        e.add(field, words);
+        e.add(field, t.check_fault(&fault.detail));
     }
     Ok(())
 }

@@ -148,8 +148,9 @@ impl Shown {
         let mut groups: Vec<Group> = Vec::new();
         for check in outer {
             let name = match (&check.group, check.origin) {
+                // The bank calls its own group what it is called nowhere else.
+                (_, Origin::Bank) => t.bank_group().to_owned(),
                 (Some(group), _) => group.clone(),
-                (None, Origin::Bank) => t.bank_group().to_owned(),
                 (None, _) => t.other_group().to_owned(),
             };
             let row = Row::of(t, check, how_many);

@@ -77,6 +77,20 @@ texts! {
     check_tried "Essai, rien n’est enregistré :" "Tried, nothing is saved:";
     check_took(latency: &str) "en {latency}" "in {latency}";
     not_fitting(why: &str) "Cette valeur ne convient pas : {why}" "This value does not fit: {why}";
+    check_not_configurable "Ce contrôle est celui de la banque ou du fichier de réglages, et se change là. Choisissez un autre nom."
+        "This check is the bank’s own or stands in the settings file, and is changed there. Choose another name.";
+    incident_over "Cet incident est terminé : plus personne n’a à s’en occuper." "This incident is over: nobody needs to look after it any more.";
+    fault_every "Moins d’une seconde : écrivez 1s ou plus." "Less than a second: write 1s or more.";
+    fault_timeout "Plus long que l’intervalle, ou qu’une minute : écrivez moins." "Longer than the interval, or than a minute: write less.";
+    fault_objective "Écrivez un pourcentage de 50 à 99.999, avec trois décimales au plus, comme 99.9."
+        "Write a percentage from 50 to 99.999, with at most three decimals, such as 99.9.";
+    fault_only_dns "Seulement pour un contrôle DNS." "For DNS checks only.";
+    fault_circle "Ce contrôle dépendrait de lui-même." "The check would depend on itself.";
+    fault_private "Mène à une adresse qui n’est pas publique : cochez « adresses privées » si c’est voulu."
+        "Leads to an address that is not public: tick “private addresses” if it may.";
+    fault_no_machine "Ne nomme aucune machine : écrivez son nom ou son adresse, et un port au besoin, comme banque.exemple.fr:443."
+        "Names no machine: write its name or address, and a port where needed, such as bank.example.org:443.";
+    fault_condition(number: &str, why: &str) "La condition n° {number} ne va pas : {why}" "Condition {number} does not work: {why}";
     span_form "Écrivez un nombre entier et ms, s, m, h ou d, comme 30s." "Write a whole number and ms, s, m, h or d, such as 30s.";
     number_1_to_10 "Écrivez un nombre de 1 à 10." "Write a number from 1 to 10.";
     too_many_lines(most: usize) "Trop de lignes : {most} au plus." "Too many lines: at most {most}.";
@@ -128,6 +142,28 @@ impl T {
             Language::Fr => fr,
             Language::En => en,
         }
+    }
+
+    /// What the service finds wrong with a check, in a sentence; in its own words where there are none here.
+    pub(crate) fn check_fault(self, detail: &str) -> String {
+        let begins = |start: &str| detail.starts_with(start);
+        if let Some((number, why)) =
+            detail.strip_prefix("holds a condition, number ").and_then(|it| it.split_once(", that "))
+        {
+            return self.fault_condition(number, why);
+        }
+        let known = match detail {
+            "is missing" | "must not be empty" => self.field_missing(),
+            _ if begins("is less than a second") => self.fault_every(),
+            _ if begins("is longer than `every`") => self.fault_timeout(),
+            _ if begins("is a share of time") => self.fault_objective(),
+            _ if begins("belongs to dns") => self.fault_only_dns(),
+            _ if begins("lead back to this check") => self.fault_circle(),
+            _ if begins("leads to an address that is not a public one") => self.fault_private(),
+            _ if begins("names no machine") => self.fault_no_machine(),
+            _ => return self.not_fitting(detail),
+        };
+        known.to_owned()
     }
 
     /// What is done to see whether something works.

@@ -264,6 +264,8 @@ impl T {
             "every entry readable" => "chaque entrée est lisible",
             "what happened reaches the journal within a minute" => "ce qui se passe atteint le journal en une minute",
             "the journal's history was never rewritten" => "l’histoire du journal n’a jamais été réécrite",
+            "every entry is as it was logged" => "chaque entrée est telle qu’elle a été inscrite",
+            "whoever is to be told of an incident is told" => "qui doit être prévenu d’un incident l’est",
             "every service is asked every second" => "chaque service est interrogé chaque seconde",
             other => other,
         };

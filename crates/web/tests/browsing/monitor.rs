@@ -278,10 +278,15 @@ async fn what_does_not_fit_is_told_at_its_field_by_the_pages_or_by_the_service()
     }
     assert!(page.body.contains("value=\"Kept\""), "what was typed stays");
     assert!(asked(&bank, "PUT").is_empty());
-    let wrong = Problem::fault("spec.must[1]", "names no subject");
+    let wrong = Problem::fault("spec.must", "holds a condition, number 2, that has no operator")
+        .about("spec.target", "surprises");
     bank.script(|script| script.monitor_problem = Some(wrong));
     let page = bank.post_signed("/monitor/checks/shop", &format!("do=keep&{SHOP}")).await;
-    assert!(page.body.contains("id=\"must-error\"") && page.body.contains("names no subject"), "{}", page.body);
+    assert!(
+        page.body.contains("Condition 2 does not work: has no operator") && page.body.contains("id=\"target-error\""),
+        "{}",
+        page.body
+    );
 }
 
 #[tokio::test]

@@ -445,3 +445,28 @@ async fn checks_are_made_by_themselves_and_a_failure_is_confirmed_within_seconds
     shutdown.begin();
     watching.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_an_end_to_checks_and_maintenances() {
+    let settings: String = (0..5000)
+        .map(|number| format!("[checks.c{number}]\nkind = \"tcp\"\ntarget = \"shop.invalid:1\"\nevery = \"1h\"\n"))
+        .collect();
+    let bench = Bench::on(TestDatabase::sqlite().unwrap(), &[], &settings).await;
+    let caller = bench.superuser();
+    let one_more = SetCheck { name: "shop".parse().unwrap(), spec: Target::new().spec() };
+    assert_eq!(status(caller.call(one_more).await), StatusCode::CONFLICT);
+    let announce = || AnnounceMaintenance {
+        title: "Work".parse().unwrap(),
+        text: None,
+        from: None,
+        to: bench.clock.now().plus(Duration::from_hours(1)),
+        checks: Vec::new(),
+        public: false,
+    };
+    for _ in 0..1000 {
+        caller.call(announce()).await.unwrap();
+    }
+    assert_eq!(status(caller.call(announce()).await), StatusCode::CONFLICT);
+    bench.clock.advance(Duration::from_mins(61));
+    assert_eq!(status(bench.superuser().call(announce()).await), StatusCode::OK);
+}

@@ -156,11 +156,11 @@ async fn services_that_share_a_process_are_not_asked_about_links() {
 async fn a_late_certificate_and_a_clock_that_is_off_are_checks_that_are_not_well() {
     let world = World::new(true).await;
     let (from, clock) = (world.clock.now(), world.clock.clone());
-    let behind = std::sync::Arc::new(std::sync::Mutex::new(Duration::ZERO));
+    let behind = Arc::new(std::sync::Mutex::new(Duration::ZERO));
     let by = behind.clone();
     let said = move || Report { at: Some(clock.now().minus(*by.lock().unwrap())), ..report("a", from) };
     world.directory.set("depot", Transport::in_process(depot(said)));
-    let mut after = async |hours, off, rounds| {
+    let after = async |hours, off, rounds| {
         world.clock.advance(Duration::from_hours(hours));
         *behind.lock().unwrap() = Duration::from_secs(off);
         for _ in 0..rounds {

@@ -202,7 +202,8 @@ async fn who_stands_behind_another_opens_in_silence() {
         let parents = vec!["router".parse().unwrap()];
         bench.set("shop", CheckSpec { parents: parents.clone(), ..shop.spec() }).await;
         bench.rounds(2).await;
-        (router.fall(), shop.fall());
+        router.fall();
+        shop.fall();
         bench.rounds(6).await;
         let open = bench.incidents().await;
         let of = |name: &str| open.iter().find(|it| it.check.as_str() == name).unwrap().clone();
@@ -448,9 +449,8 @@ async fn checks_are_made_by_themselves_and_a_failure_is_confirmed_within_seconds
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_an_end_to_checks_and_maintenances() {
-    let settings: String = (0..5000)
-        .map(|number| format!("[checks.c{number}]\nkind = \"tcp\"\ntarget = \"shop.invalid:1\"\nevery = \"1h\"\n"))
-        .collect();
+    let check = |number| format!("[checks.c{number}]\nkind = \"tcp\"\ntarget = \"shop.invalid:1\"\nevery = \"1h\"\n");
+    let settings = (0..5000).map(check).collect::<Vec<_>>().concat();
     let bench = Bench::on(TestDatabase::sqlite().unwrap(), &[], &settings).await;
     let caller = bench.superuser();
     let one_more = SetCheck { name: "shop".parse().unwrap(), spec: Target::new().spec() };

@@ -56,19 +56,14 @@ fn is_global(address: IpAddr) -> bool {
 
 fn is_global_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    let special = match (a, b, c) {
-        // This network, private, loopback; multicast, reserved, broadcast.
-        (0 | 10 | 127 | 224..=255, ..) => true,
-        // Between a provider and its customers.
-        (100, 64..=127, _) => true,
+    // This network, private, loopback; multicast, reserved, broadcast.
+    let special = matches!(a, 0 | 10 | 127 | 224..=255)
+        // Private; between a provider and its customers; benchmarks.
+        || matches!((a, b), (172, 16..=31) | (192, 168) | (100, 64..=127) | (198, 18 | 19))
         // Link-local; in clouds also the machine's own secrets.
-        (169, 254, _) | (172, 16..=31, _) | (192, 168, _) => true,
+        || (a, b) == (169, 254)
         // Protocols, documentation, the way to 6to4.
-        (192, 0, 0 | 2) | (192, 88, 99) | (198, 51, 100) | (203, 0, 113) => true,
-        // Benchmarks.
-        (198, 18 | 19, _) => true,
-        _ => false,
-    };
+        || matches!((a, b, c), (192, 0, 0 | 2) | (192, 88, 99) | (198, 51, 100) | (203, 0, 113));
     !special
 }
 
@@ -79,8 +74,9 @@ fn is_global_v6(address: Ipv6Addr) -> bool {
     };
     match address.segments() {
         // IPv4 in disguise: mapped, NAT64, 6to4.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        [0x2002, high, low, ..] => embedded(high, low),
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            embedded(high, low)
+        }
         // Protocols, Teredo and ORCHID among them; documentation.
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
         // Of the rest only what is handed out at all.

@@ -103,6 +103,9 @@ impl Probe {
         let answered = matches!(done, Ok(Ok(())));
         let verdict = match done {
             Ok(Ok(())) => ready.judge(&facts, now),
+            Ok(Err(Failure(Verdict::Bad(words)))) if facts.showed_nothing => Verdict::Bad(format!(
+                "{words}; it asked for a certificate, and this check shows none (`certificate_file`)"
+            )),
             Ok(Err(Failure(verdict))) => verdict,
             Err(_) => Verdict::Bad(Silence::Late(ready.timeout).to_string()),
         };

@@ -5,16 +5,18 @@
 //! a check, and anew when one of its files was replaced.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use contracts::monitor::{Agreement, Certificate, CheckSpec};
 use pki::{Negotiated, Peer};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -91,7 +93,11 @@ impl Secure {
         let witness = Arc::new(Witness { judge, leaf: OnceLock::new() });
         // Not a weaker judge, but the same one, with somebody who looks on.
         config.dangerous().set_certificate_verifier(Arc::clone(&witness) as Arc<dyn ServerCertVerifier>);
+        let shows =
+            Arc::new(Shows { what: Arc::clone(&config.client_auth_cert_resolver), nothing: AtomicBool::new(false) });
+        config.client_auth_cert_resolver = Arc::clone(&shows) as Arc<dyn ResolvesClientCert>;
         let done = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+        facts.showed_nothing = shows.nothing.load(Ordering::Relaxed);
         facts.certificate = witness.leaf.get().and_then(|leaf| described(leaf));
         match done {
             Ok(stream) => {
@@ -248,5 +254,25 @@ impl ServerCertVerifier for Witness {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.judge.supported_verify_schemes()
+    }
+}
+
+/// Shows what the check has, and remembers whether it was asked for something and had nothing: under TLS 1.3 a server that
+/// minds hangs up only later, and not always with a word.
+#[derive(Debug)]
+struct Shows {
+    what: Arc<dyn ResolvesClientCert>,
+    nothing: AtomicBool,
+}
+
+impl ResolvesClientCert for Shows {
+    fn resolve(&self, issuers: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let shown = self.what.resolve(issuers, schemes);
+        self.nothing.store(shown.is_none(), Ordering::Relaxed);
+        shown
+    }
+
+    fn has_certs(&self) -> bool {
+        self.what.has_certs()
     }
 }

@@ -135,7 +135,7 @@ const fn usual_well_after() -> u32 {
     2
 }
 
-/// A check as it is written down: one `[[checks]]` of the settings, or the body of [`SetCheck`].
+/// A check as it is written down: one `[checks.NAME]` of the settings, or the body of [`SetCheck`].
 ///
 /// `must` and `should` hold conditions, each `subject operator value`: `status == 200`, `latency < 800ms`,
 /// `body contains "ready"`, `json.db.state == "ok"`, `header.content-type contains json`, `certificate.left > 25%`,

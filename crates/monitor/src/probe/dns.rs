@@ -77,8 +77,14 @@ impl Dns {
         if servers.is_empty() {
             return Err(Silence::Here(format!("{RESOLVERS} names no name server")).into());
         }
-        for server in servers.iter().cycle() {
-            let Some(mut message) = self.ask(*server, Instant::now() + PATIENCE).await? else { continue };
+        for (turn, server) in (1..).zip(servers.iter().cycle()) {
+            let mut message = match self.ask(*server, Instant::now() + PATIENCE).await {
+                Ok(Some(message)) => message,
+                Ok(None) => continue,
+                // The next may be there.
+                Err(_) if turn < servers.len() => continue,
+                Err(failure) => return Err(failure),
+            };
             if message.metadata.truncation {
                 message = self.ask_whole(*server, reach).await?;
             }

@@ -1,7 +1,5 @@
 //! A sign-in to PostgreSQL over TLS and the smallest statement there is.
 
-use std::time::Duration;
-
 use contracts::monitor::CheckSpec;
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,7 +34,7 @@ impl Postgres {
         let mut config = Config::new();
         config.user(role).dbname(database).application_name("guichet-monitor");
         // The stream that it is handed is encrypted already, and its other side believed.
-        config.ssl_mode(SslMode::Disable).connect_timeout(Duration::from_secs(60));
+        config.ssl_mode(SslMode::Disable);
         Ok(Self { spot, reach, secure, config })
     }
 

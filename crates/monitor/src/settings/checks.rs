@@ -46,7 +46,7 @@ pub(super) fn understood(table: Option<Value>, folder: &Path, faults: &mut Vec<S
         match Check::new(name.clone(), Origin::Settings, spec) {
             Ok(check) => checks.push(check),
             Err(more) => {
-                faults.extend(more.into_iter().map(|(field, words)| format!("[checks.{name}]: `{field}` {words}")))
+                faults.extend(more.into_iter().map(|(field, words)| format!("[checks.{name}]: `{field}` {words}")));
             }
         }
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod links;
+mod probing;
 #[path = "../../../identity/tests/it/relay.rs"]
 #[expect(dead_code, clippy::panic, reason = "the tests of identity use more of it, and it stops without its Python")]
 mod relay;

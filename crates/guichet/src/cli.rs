@@ -80,7 +80,7 @@ down or a certificate is about to end.")]
     /// The broker that carries events between services that stand apart
     #[command(subcommand)]
     Broker(crate::broker::Operation),
-    /// Ask an API how applications do: on its own, without a bank; or simulate such an API
+    /// Ask an API how applications do: on its own, without a bank; simulate such an API; or try the monitor's checks
     #[command(
         subcommand,
         after_help = "\

@@ -20,6 +20,7 @@ mod journal_log;
 mod keys;
 mod links;
 mod monitor_tool;
+mod monitor_try;
 mod node;
 mod notify;
 mod origin;

@@ -33,6 +33,16 @@ It writes reports/YYYY-MM-DD-NAME.json (every result of the day, UTC) and logs/m
 every result is a row of app_status too; where LOGS_MONGODB_URL is, every log record a document.
 It ends with 0 when all is well, with 1 when an application is not OK, with 2 when it could not work, or not wholly.")]
     Check(Check),
+    /// Make the checks of a settings file once, and print what each says; nothing is kept, and nobody is told
+    #[command(after_help = "\
+The file is the one that a bank's monitor reads. For each check a table:
+  [checks.website]
+  kind = \"http\"                                  http tcp tls postgres nats smtp dns
+  target = \"https://bank.example.org/health\"
+  must = [\"status == 200\", \"certificate.left > 25%\"]   without them it is down
+  should = [\"latency < 800ms\"]                   without them it is degraded
+It ends with 0 when all are up, with 1 when one is not, with 2 when the settings cannot be used.")]
+    Try(crate::monitor_try::Try),
     /// Run an API that says how made-up applications do, for trying `check`
     #[command(after_help = "\
 GET /status?app=NAME answers behind API_TOKEN of .env or the environment. POST /login with JSON {\"username\", \"password\"}
@@ -110,6 +120,7 @@ pub(crate) struct Simulate {
 pub(crate) async fn run(command: MonitorTool) -> Result<(), Failure> {
     match command {
         MonitorTool::Check(arguments) => check(arguments).await,
+        MonitorTool::Try(arguments) => crate::monitor_try::run(arguments).await,
         MonitorTool::Simulate(arguments) => simulate(arguments).await,
     }
 }

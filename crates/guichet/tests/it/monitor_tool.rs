@@ -5,6 +5,7 @@ mod folder;
 mod hostile;
 mod servers;
 mod sinks;
+mod trying;
 
 use std::time::Duration;
 

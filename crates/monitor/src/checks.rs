@@ -97,22 +97,6 @@ pub(crate) async fn remove_check(monitor: Monitor, call: Call<RemoveCheck, Monit
     tell(&mut tx, &monitor.events(&call.context).check_removed(call.by(), name))?;
     tx.commit().await?;
     monitor.watching().remove(name);
-    let (store, id) = (monitor.store().clone(), seen.id);
-    tokio::spawn(async move {
-        loop {
-            let removed = async {
-                let mut tx = store.begin().await?;
-                let more = rows::remove_samples(&mut tx, id).await?;
-                tx.commit().await.map(|()| more)
-            };
-            match removed.await {
-                Ok(true) => {}
-                Ok(false) => return,
-                // They go with their age.
-                Err(error) => return tracing::warn!(%error, "results of a removed check are left"),
-            }
-        }
-    });
     Ok(Done)
 }
 

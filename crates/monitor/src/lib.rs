@@ -11,13 +11,17 @@
 
 mod addresses;
 mod alerts;
+mod badge;
+mod board;
 mod check;
 mod checks;
 mod condition;
 mod error;
 mod events;
+mod history;
 mod incidents;
 mod keeping;
+mod latencies;
 mod maintenance;
 mod metrics;
 mod opening;
@@ -26,6 +30,7 @@ mod outgoing;
 mod own;
 mod probe;
 mod recorder;
+mod remembered;
 mod reports;
 mod secure;
 mod service;
@@ -33,6 +38,7 @@ mod settings;
 mod sight;
 mod standing;
 mod store;
+pub mod testing;
 pub mod tool;
 mod trying;
 mod watching;
@@ -78,4 +84,9 @@ fn mount(api: Api<Monitor>) -> Api<Monitor> {
         .serve(maintenance::list_maintenances)
         .serve(maintenance::announce_maintenance)
         .serve(maintenance::end_maintenance)
+        .serve(board::get_board)
+        .serve(board::get_whole_board)
+        .serve(board::get_history)
+        .serve(board::get_whole_history)
+        .serve(board::get_badge)
 }

@@ -6,13 +6,16 @@ use contracts::monitor::{CheckName, Origin};
 use store::{Store, StoreError, Transaction};
 
 use crate::check::Check;
-use crate::store::{alerts, checks, incidents, maintenances};
+use crate::store::{alerts, checks, incidents, maintenances, spans};
 use crate::watching::{Known, Watch};
 
 /// The number after that of every check that is kept.
 pub(crate) async fn next_id(store: &Store) -> Result<i64, StoreError> {
-    let kept = checks::all(&mut store.read().await?).await?;
-    Ok(kept.iter().map(|it| it.id).max().unwrap_or(0).saturating_add(1))
+    let mut tx = store.read().await?;
+    let kept = checks::all(&mut tx).await?.iter().map(|it| it.id).max();
+    // Of those that are being forgotten there may still be results.
+    let last = kept.max(spans::last_forgotten(&mut tx).await?);
+    Ok(last.unwrap_or(0).saturating_add(1))
 }
 
 /// Makes every check that is kept, and those of the settings, which come before all others of their name.

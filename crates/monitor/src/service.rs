@@ -24,8 +24,8 @@ use crate::alerts::Alerts;
 use crate::error::Error;
 use crate::events::Events;
 use crate::keeping::Keeper;
-use crate::metrics::{self, Known};
-use crate::recorder::Recorder;
+use crate::metrics::{self, Kept, Known};
+use crate::remembered::Remembered;
 use crate::reports::Reports;
 use crate::sight::Sight;
 use crate::watching::{Seen, Told, Watch};
@@ -69,12 +69,13 @@ struct Inner {
     /// Every check, how it stands, and when it is made.
     watching: Watch,
     keeper: Keeper,
-    recorder: Recorder,
     alerts: Alerts,
     /// One change of what is checked or announced at a time.
     changing: tokio::sync::Mutex<()>,
     /// Checks that are tried now.
     trying: Semaphore,
+    /// How checks did.
+    remembered: Remembered,
 }
 
 /// What a monitor is made of.
@@ -102,7 +103,8 @@ impl Monitor {
         let Settings { checks, alerting } = settings;
         let clock = store.clock().clone();
         let sight = RwLock::new(Sight::new(&services, clock.now()));
-        let recorder = Recorder::new(store.clone());
+        let remembered = Remembered::new(store.clone());
+        let recorder = remembered.recorder();
         let keeper = Keeper::new(store.clone(), chance.clone(), alerting.channels());
         let next_id = opening::next_id(&store).await?;
         let watching = Watch::new(recorder.clone(), keeper.clone(), clock.clone(), next_id);
@@ -128,10 +130,10 @@ impl Monitor {
             chance,
             watching,
             keeper,
-            recorder,
             alerts,
             changing: tokio::sync::Mutex::default(),
             trying: Semaphore::new(MOST_TRIED),
+            remembered,
         })))
     }
 
@@ -190,11 +192,14 @@ impl Monitor {
         tokio::select! {
             () = shutdown.begun() => {}
             ((), (), ()) = watching => {}
+            () = self.0.remembered.recorder().keep() => {}
         }
         // What happened up to now is written down before this is over.
         if keeping.await.is_err() {
             tracing::error!("what happened to checks last may not be written down");
         }
+        // What cannot be written now was said, and is lost.
+        let _ = self.0.remembered.recorder().flush().await;
     }
 
     /// Asks every service everything, and makes every check, once, now; writes down what happened, if it can be.
@@ -206,6 +211,8 @@ impl Monitor {
         if let Err(error) = self.0.keeper.flush().await {
             tracing::warn!(%error, "what happened to checks waits to be written down");
         }
+        // Said in there.
+        let _ = self.0.remembered.recorder().flush().await;
     }
 
     /// Writes down what is left to be, before the end of the process.
@@ -223,7 +230,9 @@ impl Monitor {
 
     /// How every check stands.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.0.watching.seen()
+        let mut seen = self.0.watching.seen();
+        seen.extend(self.0.remembered.shown().iter().cloned());
+        seen
     }
 
     pub(crate) fn watching(&self) -> &Watch {
@@ -291,6 +300,11 @@ impl Monitor {
             Some(Outlook::Bad) => tracing::error!(service, instance, "a certificate is about to end, or has ended"),
             None => {}
         }
+    }
+
+    /// What is remembered of checks.
+    pub(crate) fn remembered(&self) -> &Remembered {
+        &self.0.remembered
     }
 
     /// Asks those that are up about their links. Which instance answers is left to their turns.
@@ -470,7 +484,9 @@ pub(crate) async fn get_status(monitor: Monitor, call: Call<GetStatus, Monitor>)
 pub(crate) async fn get_metrics(monitor: Monitor, _: Call<GetMetrics, Monitor>) -> Result<Document, Problem> {
     let now = monitor.0.clock.now();
     let links = monitor.0.reports.read().unwrap_or_else(PoisonError::into_inner).links(now);
-    let known = Known { services: monitor.read().measured(now), links };
+    let services = monitor.read().measured(now);
+    let kept = Kept::of(monitor.remembered()).await;
+    let known = Known { services, links, checks: monitor.seen(), kept };
     let text = known.text().map_err(Problem::internal)?;
     Ok(Document { content_type: metrics::CONTENT_TYPE.to_owned(), file_name: None, bytes: text.into() })
 }

@@ -4,6 +4,9 @@ pub(crate) mod alerts;
 pub(crate) mod checks;
 pub(crate) mod incidents;
 pub(crate) mod maintenances;
+pub(crate) mod samples;
+pub(crate) mod shown;
+pub(crate) mod spans;
 
 use ::store::Migration;
 
@@ -16,7 +19,7 @@ pub const MIGRATIONS: &[Migration] = &[::store::migration!(
 )];
 
 /// All query texts, for [`::store::check::prepare_all`].
-pub const QUERIES: &[&str] = &[alerts::SQL, checks::SQL, incidents::SQL, maintenances::SQL];
+pub const QUERIES: &[&str] = &[alerts::SQL, checks::SQL, incidents::SQL, maintenances::SQL, samples::SQL, spans::SQL];
 
 /// What a check of a database asks it: of strangers' databases, not of the monitor's.
 pub(crate) const ALIVE: &str = include_str!("sql/alive.sql");

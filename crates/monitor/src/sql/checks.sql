@@ -15,12 +15,3 @@ delete from checks where id = $1;
 
 -- name: remove_named!
 delete from checks where name = $1;
-
--- name: remove_spans!
-delete from spans where check_id = $1;
-
--- name: remove_samples!
--- Some thousand at a time, so that no other write waits long.
-delete from samples where check_id = $1 and at <= coalesce(
-  (select at from samples where check_id = $1 order by at limit 1 offset 5000),
-  (select max(at) from samples where check_id = $1));

@@ -13,8 +13,6 @@ const SET_SPEC: Query<Affected> = Query::find(SQL, "set_spec");
 const SET_STANDING: Query<Affected> = Query::find(SQL, "set_standing");
 const REMOVE_CHECK: Query<Affected> = Query::find(SQL, "remove_check");
 const REMOVE_NAMED: Query<Affected> = Query::find(SQL, "remove_named");
-const REMOVE_SPANS: Query<Affected> = Query::find(SQL, "remove_spans");
-const REMOVE_SAMPLES: Query<Affected> = Query::find(SQL, "remove_samples");
 
 /// A check as it is kept.
 pub(crate) struct Kept {
@@ -88,13 +86,8 @@ pub(crate) async fn set_standing(tx: &mut Transaction, id: i64, standing: &Stand
     Ok(tx.run(&SET_STANDING, params![id, json(standing)?]).await? == 1)
 }
 
-/// It is gone, and so are the sums of its results.
+/// It is gone; what is kept of its results goes bit by bit, so that no other write waits long.
 pub(crate) async fn remove(tx: &mut Transaction, id: i64) -> Result<(), StoreError> {
     tx.run(&REMOVE_CHECK, params![id]).await?;
-    tx.run(&REMOVE_SPANS, params![id]).await.map(drop)
-}
-
-/// Removes some of its results; gives whether there were any.
-pub(crate) async fn remove_samples(tx: &mut Transaction, id: i64) -> Result<bool, StoreError> {
-    Ok(tx.run(&REMOVE_SAMPLES, params![id]).await? > 0)
+    super::spans::forget(tx, id).await
 }

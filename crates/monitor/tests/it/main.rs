@@ -7,6 +7,8 @@ mod probing;
 #[path = "../../../identity/tests/it/relay.rs"]
 #[expect(dead_code, clippy::panic, reason = "the tests of identity use more of it, and it stops without its Python")]
 mod relay;
+mod remembering;
+mod remembering_shown;
 mod watching;
 mod watching_alerts;
 

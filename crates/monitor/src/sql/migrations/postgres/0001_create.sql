@@ -34,10 +34,15 @@ create table spans (
   latencies bytea,
   constraint spans_span_check_id_start primary key (span, check_id, start)
 );
--- Up to when results were put together.
+-- Up to when results were put together: every check up to `up_to`, those numbered below `next_check` an hour further.
 create table put_together (
-  span bigint not null constraint put_together_span primary key,
-  up_to bigint not null
+  name text not null constraint put_together_name primary key,
+  up_to bigint not null,
+  next_check bigint not null
+);
+-- Checks that are made no more: what is kept of them goes bit by bit.
+create table forgotten (
+  check_id bigint not null constraint forgotten_check_id primary key
 );
 -- From the alarm to the recovery. Kept when the check is gone.
 create table incidents (

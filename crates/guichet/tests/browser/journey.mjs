@@ -363,7 +363,7 @@ async function journal({ agent, words, login, reference }) {
 /** Pages that the walk has not met yet. */
 async function otherPages({ member, agent, words, account }) {
   for (const [visitor, pages] of [
-    [member, ["/requests", "/profile", `${account}/rename`, `${account}/renew`, `${account}/close`, "/accounts", "/status"]],
+    [member, ["/requests", "/profile", `${account}/rename`, `${account}/renew`, `${account}/close`, "/accounts", "/status", "/status/checks/service.identity?period=week"]],
     [agent, ["/clients", "/requests", "/accounts", "/notifications", "/users?search=nobody-at-all"]],
   ]) {
     for (const page of pages) {
@@ -453,7 +453,7 @@ async function watch(superuser, language) {
 
 async function hire(superuser, language) {
   await superuser.inspect("superuser's first page");
-  for (const page of ["/users", "/status", "/monitor", "/monitor/incidents", "/monitor/maintenances", "/logs", "/dashboard", "/resets", "/profile/security"]) {
+  for (const page of ["/users", "/status", "/status/checks/service.bank", "/monitor", "/monitor/incidents", "/monitor/maintenances", "/logs", "/dashboard", "/resets", "/profile/security"]) {
     await superuser.go(page);
     await superuser.inspect(`superuser's ${page}`);
   }

@@ -267,7 +267,6 @@ impl T {
             "every entry is as it was logged" => "chaque entrée est telle qu’elle a été inscrite",
             "whoever is to be told of an incident is told" => "qui doit être prévenu d’un incident l’est",
             "every service is asked every second" => "chaque service est interrogé chaque seconde",
-            "whoever is to be told of an incident is told" => "qui doit être prévenu d’un incident l’est",
             other => other,
         };
         match self.0 {

@@ -78,7 +78,8 @@ const IN_ANY_WAY: &[&str] =
     &["attacks::", "bad_input::", "log::the_journal_is_followed", "mails::", "newcomer::", "openapi::", "outside::"];
 
 /// The benchmarks by name: whose package each is in.
-const BENCHES: &[(&str, &str)] = &[("posting", "ledger"), ("aaa", "aaa"), ("link", "chassis"), ("journal", "journal")];
+const BENCHES: &[(&str, &str)] =
+    &[("posting", "ledger"), ("aaa", "aaa"), ("link", "chassis"), ("journal", "journal"), ("monitor", "monitor")];
 
 /// A benchmark, with the servers up.
 pub(crate) fn bench(args: &[String]) -> Result<(), Failure> {

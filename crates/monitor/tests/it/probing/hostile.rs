@@ -42,7 +42,7 @@ async fn repeating(first: &'static str, again: &'static str) -> u16 {
     port
 }
 
-async fn held(attempt: Attempt, state: State, words: &str) {
+fn held(attempt: Attempt, state: State, words: &str) {
     is(&attempt, state, words);
     assert!(!attempt.tried.message.unwrap_or_default().contains(MARK));
 }
@@ -52,17 +52,17 @@ async fn an_answer_without_end_is_read_as_far_as_is_needed() {
     let bench = Bench::new();
     let port = repeating("HTTP/1.1 200 OK\r\n\r\n", "LEAKED ").await;
     let lines = format!("kind = 'http'\ntarget = 'http://localhost:{port}/'\ntimeout = '5s'");
-    held(bench.tried(&lines).await, State::Up, "").await;
-    held(bench.tried(&format!("{lines}\nmust = ['body contains LEAKED']")).await, State::Up, "").await;
+    held(bench.tried(&lines).await, State::Up, "");
+    held(bench.tried(&format!("{lines}\nmust = ['body contains LEAKED']")).await, State::Up, "");
     let cut = "larger than what is read";
     is(&bench.tried(&format!("{lines}\nmust = ['body contains other']")).await, State::Down, cut);
     is(&bench.tried(&format!("{lines}\nmust = ['json.a == 1']")).await, State::Down, cut);
     let port = repeating("HTTP/1.1 200 OK\r\n", "X-Much: LEAKED\r\n").await;
     let lines = format!("kind = 'http'\ntarget = 'http://localhost:{port}/'\ntimeout = '5s'");
-    held(bench.tried(&lines).await, State::Down, "does not speak HTTP").await;
+    held(bench.tried(&lines).await, State::Down, "does not speak HTTP");
     let port = repeating("HTTP/1.1 200 OK\r\nX-Much: ", "LEAKED").await;
     let lines = format!("kind = 'http'\ntarget = 'http://localhost:{port}/'\ntimeout = '5s'");
-    held(bench.tried(&lines).await, State::Down, "does not speak HTTP").await;
+    held(bench.tried(&lines).await, State::Down, "does not speak HTTP");
 }
 
 #[tokio::test(flavor = "multi_thread")]

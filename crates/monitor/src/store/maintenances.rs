@@ -32,7 +32,7 @@ pub(crate) async fn count(tx: &mut Transaction, now: Timestamp) -> Result<i64, S
 pub(crate) async fn add(tx: &mut Transaction, it: &Maintenance) -> Result<(), StoreError> {
     let checks = serde_json::to_string(&it.checks).map_err(|error| StoreError::Row(error.to_string()))?;
     let by = it.by.as_deref().unwrap_or_default();
-    let text = it.text.as_ref().map(|text| text.as_str());
+    let text = it.text.as_ref().map(vocabulary::Text::as_str);
     tx.run(&ADD_MAINTENANCE, params![it.id, &it.title, text, it.from, it.to, checks, it.public, by]).await.map(drop)
 }
 

@@ -231,7 +231,6 @@ impl Scene {
             ("monitor", "bank", "GET", "/api/accounts", "", 403, "peer-refused"),
             ("bank", "identity", "GET", "/api/auth/users", "", 403, "peer-refused"),
             ("web", "journal", "POST", "/inner/events", telling, 403, "peer-refused"),
-            ("monitor", "journal", "POST", "/inner/events", telling, 403, "peer-refused"),
             ("web", "identity", "GET", "/inner/trust", "", 403, "peer-refused"),
             // A certificate lets a service in, and is nobody's sign-in.
             ("web", "bank", "GET", "/api/accounts", "", 401, "unauthorized"),

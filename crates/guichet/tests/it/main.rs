@@ -33,5 +33,6 @@ mod startup;
 mod timing;
 mod twins;
 mod unlock;
+mod watching;
 mod why;
 mod wire;

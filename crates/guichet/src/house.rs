@@ -142,6 +142,7 @@ impl House {
     /// Finishes what is under way. Nothing acknowledged depends on it.
     pub async fn close(self) {
         self.money.service.stop().await;
+        self.watch.service.close().await;
         self.settle().await;
         self.directory.clear();
     }

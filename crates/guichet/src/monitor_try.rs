@@ -32,9 +32,9 @@ pub(crate) async fn run(arguments: Try) -> Result<(), Failure> {
         return Err(Failure::Unable("the settings hold no check: write [checks.NAME] and what it does below".into()));
     }
     if json {
-        say_json(&attempts)?
+        say_json(&attempts)?;
     } else {
-        say(&table(&attempts))?
+        say(&table(&attempts))?;
     }
     match attempts.iter().filter(|it| !it.is_well()).count() {
         0 => Ok(()),

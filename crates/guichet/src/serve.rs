@@ -312,7 +312,11 @@ impl Opening {
         reporter.note(&room.service, &self.shutdown);
         rooms::witness(&room.service, &ground.directory, &self.node.data_dir, &ground.chance, &self.shutdown)?;
         self.follow_identity(ground).await;
-        Ok((module.router, Box::pin(async move { room.settle().await })))
+        let close = async move {
+            room.service.close().await;
+            room.settle().await;
+        };
+        Ok((module.router, Box::pin(close)))
     }
 
     async fn web(&self, ground: &Ground, ways: &[(&'static str, Way)]) -> Result<(Router, Close), Failure> {

@@ -40,7 +40,7 @@ pub(crate) struct Welcome {
 
 pub(crate) async fn run(arguments: Up) -> Result<(), Failure> {
     if arguments.apart {
-        return apart::run(arguments).await;
+        return Box::pin(apart::run(arguments)).await;
     }
     let settings = Settings::of_up(&arguments)?;
     let shutdown = Shutdown::default();

@@ -220,6 +220,8 @@ impl Monitor {
         if let Err(error) = self.0.keeper.flush().await {
             tracing::error!(%error, "what happened to checks last is not written down");
         }
+        // Said in there.
+        let _ = self.0.remembered.recorder().flush().await;
     }
 
     /// Tells now whoever is to be told of something.

@@ -123,6 +123,12 @@ async fn measures<S: Health>(service: S, _: Call<GetMeasures, S>) -> Result<Vec<
 #[derive(Clone, Default)]
 pub struct Further(Arc<OnceLock<Check>>);
 
+impl std::fmt::Debug for Further {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Further").finish_non_exhaustive()
+    }
+}
+
 type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = (Vec<Truth>, Vec<Measure>)> + Send>> + Send + Sync>;
 
 impl Further {

@@ -20,7 +20,8 @@ pub use incidents::*;
 pub use span::{NoSpan, Span};
 
 pub use links::{
-    Agreement, Certificate, GetLinks, GetReport, Judged, Link, LinkState, Links, Outlook, Process, Report, TakeReport,
+    Agreement, Certificate, GetLinks, GetReport, Judged, Link, LinkState, Links, Lists, Outlook, Process, Report,
+    TakeReport,
 };
 
 /// The service's name.

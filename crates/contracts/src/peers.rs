@@ -360,7 +360,6 @@ mod tests {
             ("monitor", "web", LIVE),
             ("journal", "bank", LIVE),
             ("bank", "journal", "/health/ready"),
-            ("monitor", "journal", EVENTS),
             ("bank", "journal", EXTENSION),
             ("web", "journal", COSIGNATURES),
             ("monitor", "bank", EXTENSION),

@@ -174,6 +174,8 @@ impl Site {
             nats: if service.uses_the_broker() { vec![self.broker_url()] } else { Vec::new() },
             bank: settings.bank.clone(),
             mail: settings.mail.clone().filter(|_| service == ServiceName::Identity),
+            // One file says it of the bank as a whole.
+            backup: settings.backup.clone().filter(|_| service == ServiceName::Bank),
             checks: settings.checks.clone().filter(|_| service == ServiceName::Monitor),
             data_dir: folder.clone(),
         };

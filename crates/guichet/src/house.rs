@@ -18,6 +18,7 @@ use vocabulary::{Chance, Clock};
 use web::Web;
 
 use crate::Failure;
+use crate::backup::Backup;
 use crate::origin::{self, Whole};
 use crate::rooms::{self, Ground, Room};
 use crate::settings::Databases;
@@ -39,6 +40,8 @@ pub struct Plan {
     pub bank: BankConfig,
     /// How mails leave, if they do.
     pub mail: Option<MailSettings>,
+    /// How old the last backup may be, where that is said.
+    pub backup: Option<Backup>,
     /// What the monitor checks besides the bank, and whom it tells.
     pub checks: monitor::Settings,
     /// The time.
@@ -72,7 +75,8 @@ const ASKING: Duration = Duration::from_secs(1);
 impl House {
     /// Opens the stores, bringing them up to date, and wires the services.
     pub async fn open(plan: Plan) -> Result<Self, Failure> {
-        let Plan { databases, key, log: folder, proxies, origin, bank: config, mail, checks, clock, chance } = plan;
+        let Plan { databases, key, log: folder, proxies, origin, bank: config, mail, checks, backup, clock, chance } =
+            plan;
         let ground = Ground::new(clock.clone(), chance.clone(), proxies, origin);
         let of = |service| databases.of(service);
         let memory = rooms::journal(&ground, &of(contracts::journal::SERVICE)?, &folder).await?;
@@ -80,7 +84,7 @@ impl House {
         memory.service.subscribe(&ground.bus);
         ground.hear_revocations();
         let people = rooms::identity(&ground, &of(contracts::identity::SERVICE)?, &key, mail.as_ref()).await?;
-        let money = rooms::bank(&ground, &of(contracts::bank::SERVICE)?, config).await?;
+        let money = rooms::bank(&ground.clone().backed_up(backup), &of(contracts::bank::SERVICE)?, config).await?;
         let watch = rooms::monitor(&ground, &monitors_own(&folder), SERVICES.to_vec(), false, checks).await?;
         let modules = [
             (people.name, people.module(&ground)?),

@@ -5,6 +5,7 @@
 
 mod apart;
 mod authority;
+mod backup;
 mod broker;
 mod certificates;
 mod cli;
@@ -39,6 +40,7 @@ mod why;
 
 use clap::Parser;
 
+pub use backup::Backup;
 pub use failure::Failure;
 pub use house::{House, Plan, openapi, operations, signing_key};
 pub use settings::{Databases, Settings};

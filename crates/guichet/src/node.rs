@@ -11,6 +11,7 @@ use serde::Deserialize;
 use store::Database;
 use vocabulary::Clock;
 
+use crate::backup::Backup;
 use crate::cli::{DoorArguments, NodeArguments, ServiceName};
 use crate::links::{Links, Place};
 use crate::rooms::{self, checks_file};
@@ -37,6 +38,7 @@ struct File {
     bank: BankFile,
     mail: Option<MailFile>,
     checks: Option<PathBuf>,
+    backup: Option<Backup>,
 }
 
 /// The broker that carries events to the journal.
@@ -125,6 +127,8 @@ pub(crate) struct Node {
     pub(crate) mail: Option<MailSettings>,
     /// What is checked besides the bank, if there is such a file: for the monitor alone.
     pub(crate) checks: Option<PathBuf>,
+    /// How old the last backup may be, where that is said.
+    pub(crate) backup: Option<Backup>,
 }
 
 /// Where a service's process is met on its own machine.
@@ -192,6 +196,10 @@ impl Node {
             _ => None,
         };
         rooms::checks(checks.as_deref())?;
+        if file.backup.is_some() && !service.has_database() {
+            let words = format!("{} holds no database: take [backup] away", service.name());
+            return Err(Failure::Settings(words));
+        }
         let node = Self {
             peers: addresses(service, file.peers, &arguments.peer)?,
             nats: brokers(service, file.nats.addresses, &arguments.nats)?,
@@ -203,6 +211,7 @@ impl Node {
             bank,
             mail,
             checks,
+            backup: file.backup,
             service,
             data_dir,
             database,
@@ -399,6 +408,9 @@ impl Node {
         }
         if let Some(mail) = &self.mail {
             text.push_str(&mail.written());
+        }
+        if let Some(backup) = &self.backup {
+            text.push_str(&backup.written());
         }
         text
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aaa::{Api, Call, Directory, Gate, Misconfigured, Module, Problem};
 use chassis::{Shutdown, Standing, State, Way};
-use contracts::monitor::{Agreement, Certificate, GetReport, Link, LinkState, Report, TakeReport};
+use contracts::monitor::{Agreement, Certificate, GetReport, Link, LinkState, Lists, Report, TakeReport};
 use monitor::Monitor;
 use store::Store;
 use vocabulary::{Chance, Clock};
@@ -91,6 +91,7 @@ impl Reporter {
 
     /// As they are now.
     pub(crate) async fn report(&self) -> Result<Report, Problem> {
+        let lists = self.links.inner.lists().map(|life| Lists { from: life.from, until: life.until });
         let own = self.links.inner.identity().seen();
         let own = own.ok_or_else(|| Problem::internal("the certificate names nobody"))?;
         let public = self.links.public.as_ref().and_then(|link| link.identity().seen());
@@ -100,7 +101,7 @@ impl Reporter {
         links.extend(self.broker().await);
         let (service, instance) = (self.service.to_owned(), self.instance.to_string());
         let (at, certificate, public) = (Some(Clock::system().now()), certificate(own), public.map(certificate));
-        Ok(Report { service, instance, at, certificate, public, links })
+        Ok(Report { service, instance, at, certificate, public, lists, links })
     }
 
     async fn database(&self) -> Option<Link> {

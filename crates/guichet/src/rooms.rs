@@ -22,6 +22,7 @@ use store::{Database, Migration, Store};
 use vocabulary::{Chance, Clock};
 use zeroize::Zeroizing;
 
+use crate::backup::Backup;
 use crate::{Failure, telling};
 use mail::MailSettings;
 
@@ -72,6 +73,8 @@ pub(crate) struct Ground {
     throttle: Throttle,
     /// Reverse proxies of one's own in front of it.
     proxies: u8,
+    /// How old the last backup may be, where that is said.
+    backup: Option<Backup>,
     /// The address that clients use, if it is known: proofs of possession must be made for it.
     address: Option<String>,
 }
@@ -86,8 +89,14 @@ impl Ground {
             clock,
             chance,
             proxies,
+            backup: None,
             address,
         }
+    }
+
+    /// With what the settings say of backups.
+    pub(crate) fn backed_up(self, backup: Option<Backup>) -> Self {
+        Self { backup, ..self }
     }
 
     /// Lets in who shows an access token.
@@ -230,7 +239,7 @@ pub(crate) async fn identity(
     let mailing = mail.map(MailSettings::open).transpose()?;
     telling::note_notices(&ground.bus, &Notices::new(store.clone(), chance.clone(), mailing.is_some()));
     let relay = relay(ground, NAME, &store);
-    let arrives = arriving(&relay);
+    let arrives = arriving(ground, &relay);
     let delivered = delivered(&relay);
     let service = Identity::new(store.clone(), &key, &secret, hasher, directory.clone(), chance.clone(), delivered)
         .map_err(Problem::from)?
@@ -251,11 +260,14 @@ pub(crate) async fn identity(
     Ok(Room::new(NAME, service, store, chance).told_by(relay))
 }
 
-/// Whether what a service tells arrives: nothing of it waits for long.
-fn arriving(relay: &Arc<Relay>) -> impl Fn() -> BoxFuture<'static, (Vec<Truth>, Vec<Measure>)> + Send + Sync + 'static {
-    let relay = Arc::clone(relay);
+/// Whether what a service tells arrives: nothing of it waits for long. And whether the last backup is young enough.
+fn arriving(
+    ground: &Ground,
+    relay: &Arc<Relay>,
+) -> impl Fn() -> BoxFuture<'static, (Vec<Truth>, Vec<Measure>)> + Send + Sync + 'static {
+    let (relay, backed_up) = (Arc::clone(relay), backed_up(ground));
     move || {
-        let relay = Arc::clone(&relay);
+        let (relay, (mut truths, mut measures)) = (Arc::clone(&relay), backed_up());
         Box::pin(async move {
             let oldest = relay.oldest().await;
             let holds = oldest.as_ref().is_ok_and(|oldest| oldest.is_none_or(|age| age < LATE));
@@ -267,8 +279,22 @@ fn arriving(relay: &Arc<Relay>) -> impl Fn() -> BoxFuture<'static, (Vec<Truth>, 
                 let age = age.unwrap_or_default().as_secs_f64();
                 Measure::new("outbox_oldest_seconds", "For how long the oldest event has waited for the journal", age)
             };
-            (vec![truth], oldest.ok().map(measure).into_iter().collect())
+            truths.push(truth);
+            measures.extend(oldest.ok().map(measure));
+            (truths, measures)
         })
+    }
+}
+
+/// Whether the last backup is young enough, where the settings say how old it may be.
+fn backed_up(ground: &Ground) -> impl Fn() -> (Vec<Truth>, Vec<Measure>) + Send + Sync + 'static {
+    let (backup, clock) = (ground.backup.clone(), ground.clock.clone());
+    move || match &backup {
+        Some(backup) => {
+            let (truth, measure) = backup.look(&clock);
+            (vec![truth], measure.into_iter().collect())
+        }
+        None => Default::default(),
     }
 }
 
@@ -291,7 +317,7 @@ pub(crate) async fn bank(ground: &Ground, database: &Database, config: BankConfi
     let store = ground.open(database, bank::MIGRATIONS).await?;
     let relay = relay(ground, NAME, &store);
     let service = Bank::start(store.clone(), config, ground.chance.clone()).await.map_err(Problem::from)?;
-    service.further().set(arriving(&relay));
+    service.further().set(arriving(ground, &relay));
     Ok(Room::new(NAME, service, store, &ground.chance).told_by(relay))
 }
 
@@ -302,6 +328,8 @@ pub(crate) async fn journal(ground: &Ground, database: &Database, folder: &Path)
     let key = secret(&folder.join(LOG_KEY), &ground.chance)?;
     let key = journal::log_key(key).map_err(|error| Failure::Settings(error.to_string()))?;
     let journal = Journal::new(store.clone(), key, ground.chance.clone());
+    let backed_up = backed_up(ground);
+    journal.further().set(move || std::future::ready(backed_up()));
     journal.begin_log().await.map_err(|error| match error {
         ForeignKey::Store(error) => Failure::from(error),
         error @ ForeignKey::Another { .. } => Failure::Settings(error.to_string()),
@@ -334,7 +362,7 @@ pub(crate) async fn monitor(
     let (directory, chance) = (ground.directory.clone(), ground.chance.clone());
     let plan = Plan { directory, services, apart, store: store.clone(), chance, settings: checks };
     let service = Monitor::open(plan).await?;
-    service.further().set(arriving(&relay));
+    service.further().set(arriving(ground, &relay));
     Ok(Room::new(NAME, service, store, &ground.chance).told_by(relay))
 }
 

@@ -133,6 +133,7 @@ impl Opening {
     async fn open(self) -> Result<(Router, Close), Failure> {
         // Clients are behind the pages' process; its own proxies concern nobody else.
         let ground = Ground::new(self.clock.clone(), self.chance.clone(), 0, self.node.origin.clone());
+        let ground = ground.backed_up(self.node.backup.clone());
         let ways = self.ways(&ground.directory)?;
         let broker = Broker::of(&self.node, &self.links).await?;
         let reporter = self.reporter(&ways)?.over(broker.as_ref());

@@ -10,6 +10,7 @@ use store::Database;
 use vocabulary::{Bic, Currency};
 
 use crate::Failure;
+use crate::backup::Backup;
 use crate::cli::{DoorArguments, Place, Up};
 use crate::rooms::checks_file;
 use mail::{MailFile, MailSettings};
@@ -28,6 +29,7 @@ struct File {
     bank: BankFile,
     mail: Option<MailFile>,
     checks: Option<PathBuf>,
+    backup: Option<Backup>,
 }
 
 /// Which bank it is, as it is written.
@@ -74,6 +76,8 @@ pub struct Settings {
     pub bank: BankConfig,
     /// How mails leave, if they do.
     pub mail: Option<MailSettings>,
+    /// How old the last backup may be, where that is said.
+    pub backup: Option<Backup>,
     /// The file of what the monitor checks besides the bank, if there is one.
     pub checks: Option<PathBuf>,
 }
@@ -133,6 +137,7 @@ impl Settings {
         let mail = file.mail.map(|mail| mail.complete(&bank.name)).transpose()?;
         Ok(Self {
             log_dir: data_dir.clone(),
+            backup: file.backup,
             checks: checks_file(file.checks, &data_dir),
             data_dir,
             databases,

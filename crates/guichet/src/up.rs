@@ -110,6 +110,7 @@ pub(crate) fn plan(settings: &Settings, clock: Clock, chance: Chance) -> Result<
         log: settings.log_dir.clone(),
         bank: settings.bank.clone(),
         mail: settings.mail.clone(),
+        backup: settings.backup.clone(),
         checks: rooms::checks(settings.checks.as_deref())?,
         clock,
         chance,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aaa::{Call, Done};
 use bus::{Bus, Envelope};
-use chassis::{Health, Measure, Truth};
+use chassis::{Further, Health, Measure, Truth};
 use contracts::events::LogEvent;
 use contracts::journal::SERVICE;
 use contracts::peers::{TakeEvents, Told};
@@ -36,6 +36,7 @@ pub struct Journal {
     pub(crate) questions: Questions,
     pub(crate) following: Following,
     pub(crate) patrol: Patrol,
+    further: Further,
 }
 
 impl Journal {
@@ -43,7 +44,12 @@ impl Journal {
     pub fn new(store: Store, key: SigningKey, chance: Chance) -> Self {
         let (told, questions) = (receiving::Told::default(), Questions::default());
         let (following, patrol) = (Following::default(), Patrol::default());
-        Self { store, key: Arc::new(key), chance, told, questions, following, patrol }
+        Self { store, key: Arc::new(key), chance, told, questions, following, patrol, further: Further::default() }
+    }
+
+    /// What somebody else checks about this journal.
+    pub const fn further(&self) -> &Further {
+        &self.further
     }
 
     /// Listens to everything on `bus`. Only `log.>` is kept; the rest tells that nothing in between is missing.
@@ -164,14 +170,18 @@ impl Health for Journal {
     }
 
     async fn truths(&self) -> Vec<Truth> {
-        self.truths().await.unwrap_or_else(|error| {
+        let mut truths = self.truths().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the journal cannot check its truths");
             vec![Truth::new("the journal can be read", false)]
-        })
+        });
+        truths.extend(self.further.truths().await);
+        truths
     }
 
     async fn measures(&self) -> Vec<Measure> {
-        self.counted().await.unwrap_or_default()
+        let mut counted = self.counted().await.unwrap_or_default();
+        counted.extend(self.further.measures().await);
+        counted
     }
 }
 

@@ -1,4 +1,4 @@
-//! How long the status page, a history and a badge take with a year of checks behind them, through the door of the service.
+//! How many checks a second one core makes; and how long the status page, a history and a badge take with a year of checks behind them, through the door of the service.
 //!
 //! `cargo xtask bench monitor` starts the server and runs this, on SQLite and PostgreSQL: 100 checks, hours and days of a year,
 //! 30 days of results each minute. Calls are made one after another; half and 99 in a hundred were as quick as told.
@@ -6,6 +6,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement stops at the first surprise")]
 #![expect(clippy::disallowed_methods, reason = "a measurement follows the machine's clock")]
+
+#[path = "monitor/rate.rs"]
+mod rate;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -99,9 +102,18 @@ fn say(line: &str) {
     std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
-#[tokio::main]
-async fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+fn main() {
+    let told = |name: &str| std::env::args().any(|argument| argument == name);
+    if told(rate::SERVE) {
+        return rate::serve();
+    }
+    let quick = told("--quick");
+    let (checks, seconds) = if quick { (200, 2) } else { (5000, 30) };
+    rate::measure(checks, seconds);
+    tokio::runtime::Runtime::new().unwrap().block_on(pages(quick));
+}
+
+async fn pages(quick: bool) {
     let (checks, days, kept, rounds) = if quick { (5, 40, 2, 20) } else { (100, 365, 30, 300) };
     say(&format!("{checks} checks, {days} days of hours and days, {kept} days of results each minute"));
     for database in databases().await.unwrap() {

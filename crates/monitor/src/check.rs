@@ -11,7 +11,7 @@ const LONGEST_TIMEOUT: Span = Span::seconds(60);
 const MOST_RESULTS: u32 = 10;
 const MOST_PARENTS: usize = 10;
 /// How names begin that the bank gives its own checks.
-pub(crate) const OWN: [&str; 4] = ["service.", "truth.", "certificate.", "clock."];
+pub(crate) const OWN: [&str; 5] = ["service.", "truth.", "certificate.", "lists.", "clock."];
 
 /// A check that can be made.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contracts::monitor::{Certificate, CheckKind, CheckName, CheckSpec, Outlook, Span};
+use contracts::monitor::{Certificate, CheckKind, CheckName, CheckSpec, Lists, Outlook, Span};
 use sha2::{Digest, Sha256};
 use vocabulary::Timestamp;
 
@@ -31,6 +31,11 @@ pub(crate) fn truth(service: &str, truth: &str) -> Option<Told> {
 /// How much of a certificate's life is left.
 pub(crate) fn certificate(service: &str) -> Option<Told> {
     Some(Told { name: named(&format!("certificate.{service}"))?, spec: spec(service) })
+}
+
+/// How much is left of the life of the lists by which it judges others.
+pub(crate) fn lists(service: &str) -> Option<Told> {
+    Some(Told { name: named(&format!("lists.{service}"))?, spec: spec(service) })
 }
 
 /// Whether a clock goes as the monitor's does.
@@ -77,6 +82,20 @@ pub(crate) fn judged(certificate: &Certificate, now: Timestamp) -> Outcome {
         Outlook::Bad => Verdict::Bad(format!("it is about to end, or has ended: {left} % of its life is left")),
     };
     Outcome { certificate: Some(certificate.clone()), ..verdict.into() }
+}
+
+/// What the age of the lists of revoked certificates says.
+pub(crate) fn aged(lists: Lists, now: Timestamp) -> Outcome {
+    match lists.outlook(now) {
+        Outlook::Good => Verdict::Good,
+        Outlook::Late => {
+            Verdict::Poor(format!("no newer list of revoked certificates came; this one ends at {}", lists.until))
+        }
+        Outlook::Bad => {
+            Verdict::Bad(format!("once its list of revoked certificates ends, it believes nobody: at {}", lists.until))
+        }
+    }
+    .into()
 }
 
 fn spec(title: &str) -> CheckSpec {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use contracts::monitor::{Judged, Links, Outlook, Process, Report};
+use contracts::monitor::{Judged, Links, Lists, Outlook, Process, Report};
 use vocabulary::Timestamp;
 
 /// How long what a process said is repeated: one that stopped says nothing more.
@@ -39,6 +39,20 @@ impl Reports {
             *worst = apart(*heard, at).max(*worst);
         }
         skews
+    }
+
+    /// By what lists of revoked certificates each service judges, where it has some; of several instances, those that end
+    /// first.
+    pub(crate) fn lists(&self, now: Timestamp) -> BTreeMap<String, Lists> {
+        let mut first: BTreeMap<String, Lists> = BTreeMap::new();
+        for ((service, _), (_, report)) in self.0.iter().filter(|(_, (at, _))| now.since(*at) <= KEPT) {
+            let Some(lists) = report.lists else { continue };
+            let known = first.entry(service.clone()).or_insert(lists);
+            if lists.until < known.until {
+                *known = lists;
+            }
+        }
+        first
     }
 
     /// Everything that is still known at `now`, by service.

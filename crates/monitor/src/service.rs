@@ -324,10 +324,18 @@ impl Monitor {
         });
         join_all(asked).await;
         self.observe_certificates();
-        let skews = self.0.reports.read().unwrap_or_else(PoisonError::into_inner).skews(self.0.clock.now());
+        let now = self.0.clock.now();
+        let reports = self.0.reports.read().unwrap_or_else(PoisonError::into_inner);
+        let (skews, lists) = (reports.skews(now), reports.lists(now));
+        drop(reports);
         for (service, skew) in skews {
             if let Some(told) = own::clock(&service) {
                 self.0.watching.observe(&told, own::skewed(skew));
+            }
+        }
+        for (service, lists) in lists {
+            if let Some(told) = own::lists(&service) {
+                self.0.watching.observe(&told, own::aged(lists, now));
             }
         }
     }

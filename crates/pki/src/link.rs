@@ -18,7 +18,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, DistinguishedName, Error, Serv
 use vocabulary::Clock;
 
 use crate::lists::Seen;
-use crate::{Identity, PkiError, Trust, tls, verify};
+use crate::{Identity, Life, PkiError, Trust, tls, verify};
 
 /// Issuers whose newest list is remembered; a bank has one or two.
 const MOST_SEEN: usize = 64;
@@ -136,6 +136,12 @@ impl Link {
     /// The clock by which its certificates live.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// From when until when the lists of revoked certificates are believed by which it judges; of several, of the one that
+    /// ends first. Past that nobody is believed any more. Nothing where it has none.
+    pub fn lists(&self) -> Option<Life> {
+        self.now().trust.heads.iter().filter_map(Seen::life).min_by_key(|life| life.until)
     }
 
     /// What it shows now.

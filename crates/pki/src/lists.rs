@@ -11,7 +11,7 @@ use x509_parser::num_bigint::BigUint;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use crate::{PkiError, Reason, Revoked, folder};
+use crate::{Life, PkiError, Reason, Revoked, folder};
 
 /// What a list says beside whom it names.
 #[derive(Clone, Copy)]
@@ -30,6 +30,8 @@ pub(crate) struct Seen {
     /// As long as it is, then as it stands: so numbers compare.
     number: Option<(usize, Vec<u8>)>,
     made: i64,
+    /// When the next one is promised; nothing where none is.
+    until: Option<i64>,
 }
 
 impl Seen {
@@ -44,7 +46,14 @@ impl Seen {
             issuer: (list.issuer().as_raw().to_vec(), key),
             number: number.map(|number| (number.len(), number)),
             made: list.last_update().timestamp(),
+            until: list.next_update().map(|until| until.timestamp()),
         })
+    }
+
+    /// From when until when it is believed, where that has an end.
+    pub(crate) fn life(&self) -> Option<Life> {
+        let until = Timestamp::from_seconds(self.until?);
+        Some(Life { from: Timestamp::from_seconds(self.made), until })
     }
 
     pub(crate) fn is_by_issuer_of(&self, other: &Self) -> bool {

@@ -56,13 +56,34 @@ impl Certificate {
 
     /// By fraction, never by days.
     pub fn outlook(&self, now: Timestamp) -> Outlook {
-        let (whole, spent) = (self.until.since(self.from).as_micros(), now.since(self.from).as_micros());
-        let past = |(part, of): (u128, u128)| spent.saturating_mul(of) > whole.saturating_mul(part);
-        match (past(LAST), past(LATE)) {
-            (true, _) => Outlook::Bad,
-            (false, true) => Outlook::Late,
-            (false, false) => Outlook::Good,
-        }
+        outlook(self.from, self.until, now)
+    }
+}
+
+fn outlook(from: Timestamp, until: Timestamp, now: Timestamp) -> Outlook {
+    let (whole, spent) = (until.since(from).as_micros(), now.since(from).as_micros());
+    let past = |(part, of): (u128, u128)| spent.saturating_mul(of) > whole.saturating_mul(part);
+    match (past(LAST), past(LATE)) {
+        (true, _) => Outlook::Bad,
+        (false, true) => Outlook::Late,
+        (false, false) => Outlook::Good,
+    }
+}
+
+/// From when until when the lists of revoked certificates are believed that a process judges others by; of several, of the
+/// one that ends first. After that it believes nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lists {
+    /// When it was made.
+    pub from: Timestamp,
+    /// When it ends.
+    pub until: Timestamp,
+}
+
+impl Lists {
+    /// By fraction, as certificates.
+    pub fn outlook(&self, now: Timestamp) -> Outlook {
+        outlook(self.from, self.until, now)
     }
 }
 
@@ -123,6 +144,9 @@ pub struct Report {
     pub certificate: Certificate,
     /// What it shows browsers, where it serves them.
     pub public: Option<Certificate>,
+    /// By what lists of revoked certificates it judges others, where it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lists: Option<Lists>,
     /// Whom it calls.
     pub links: Vec<Link>,
 }

@@ -101,6 +101,7 @@ impl Scene {
             bank: bank::BankConfig::example().unwrap(),
             mail: None,
             checks: monitor::Settings::default(),
+            backup: None,
             clock: clock.clone(),
             chance: Chance::seeded(1),
         };

@@ -132,6 +132,7 @@ async fn a_bank_does_the_same_inside_and_outside() {
         bank: bank::BankConfig::example().unwrap(),
         mail: None,
         checks: monitor::Settings::default(),
+        backup: None,
         clock: Clock::system(),
         chance: Chance::seeded(1),
     })

@@ -6,7 +6,9 @@ use std::time::Duration;
 use aaa::{Caller, Credentials, Directory, Gate, Principal, Signer, Transport, Verifier};
 use axum::Router;
 use axum::routing::get;
-use contracts::monitor::{Certificate, GetLinks, GetMetrics, Links, ListChecks, Outlook, Report, SERVICE, State};
+use contracts::monitor::{
+    Certificate, GetLinks, GetMetrics, Links, ListChecks, Lists, Outlook, Report, SERVICE, State,
+};
 use http::StatusCode;
 use monitor::Monitor;
 use store::testing::TestDatabase;
@@ -64,7 +66,7 @@ impl World {
 fn report(instance: &str, from: Timestamp) -> Report {
     let certificate = Certificate { name: "depot".into(), serial: "01".into(), from, until: from.plus(DAY) };
     let (service, instance) = ("depot".into(), instance.into());
-    Report { service, instance, at: None, certificate, public: None, links: Vec::new() }
+    Report { service, instance, at: None, certificate, public: None, lists: None, links: Vec::new() }
 }
 
 #[tokio::test]
@@ -153,12 +155,13 @@ async fn services_that_share_a_process_are_not_asked_about_links() {
 }
 
 #[tokio::test]
-async fn a_late_certificate_and_a_clock_that_is_off_are_checks_that_are_not_well() {
+async fn a_late_certificate_old_lists_and_a_clock_that_is_off_are_checks_that_are_not_well() {
     let world = World::new(true).await;
     let (from, clock) = (world.clock.now(), world.clock.clone());
     let behind = Arc::new(std::sync::Mutex::new(Duration::ZERO));
     let by = behind.clone();
-    let said = move || Report { at: Some(clock.now().minus(*by.lock().unwrap())), ..report("a", from) };
+    let lists = Some(Lists { from, until: from.plus(Duration::from_hours(27)) });
+    let said = move || Report { at: Some(clock.now().minus(*by.lock().unwrap())), lists, ..report("a", from) };
     world.directory.set("depot", Transport::in_process(depot(said)));
     let after = async |hours, off, rounds| {
         world.clock.advance(Duration::from_hours(hours));
@@ -168,12 +171,12 @@ async fn a_late_certificate_and_a_clock_that_is_off_are_checks_that_are_not_well
             world.monitor.check_now().await;
         }
         let checks = world.as_a("superuser").call(ListChecks {}).await.unwrap();
-        ["certificate.depot", "clock.depot"]
+        ["certificate.depot", "lists.depot", "clock.depot"]
             .map(|name| checks.iter().find(|it| it.name.as_str() == name).unwrap().state)
     };
-    assert_eq!(after(0, 1, 1).await, [State::Up, State::Up]);
-    assert_eq!(after(21, 1, 1).await, [State::Degraded, State::Up]);
-    assert_eq!(after(2, 5, 3).await, [State::Down, State::Degraded]);
-    assert_eq!(after(0, 40, 3).await, [State::Down, State::Down]);
-    assert_eq!(after(0, 0, 3).await, [State::Down, State::Up]);
+    assert_eq!(after(0, 1, 1).await, [State::Up, State::Up, State::Up]);
+    assert_eq!(after(21, 1, 1).await, [State::Degraded, State::Up, State::Up]);
+    assert_eq!(after(2, 5, 3).await, [State::Down, State::Degraded, State::Degraded]);
+    assert_eq!(after(0, 40, 3).await, [State::Down, State::Degraded, State::Down]);
+    assert_eq!(after(2, 0, 3).await, [State::Down, State::Down, State::Up]);
 }

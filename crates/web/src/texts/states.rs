@@ -262,6 +262,7 @@ impl T {
             "no gap in any source" => "aucun événement ne manque",
             "no message had to be set aside" => "aucun message n’a dû être mis de côté",
             "every entry readable" => "chaque entrée est lisible",
+            "the last backup is young enough" => "la dernière sauvegarde est assez récente",
             "what happened reaches the journal within a minute" => "ce qui se passe atteint le journal en une minute",
             "the journal's history was never rewritten" => "l’histoire du journal n’a jamais été réécrite",
             "every entry is as it was logged" => "chaque entrée est telle qu’elle a été inscrite",

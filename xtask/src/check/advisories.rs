@@ -34,7 +34,7 @@ pub(super) fn deny(at: &Place) -> Outcome {
         let Some(database) = &at.database else { return run(deny.args(["--locked", "check"])) };
         say_age(database)?;
         let config = local(at, database)?;
-        run(deny.args(["--locked", "--offline", "check", "--config"]).arg(config))
+        run(deny.args(["--locked", "--offline", "--config"]).arg(config).arg("check"))
     })
 }
 

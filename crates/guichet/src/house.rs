@@ -117,7 +117,7 @@ impl House {
 
     /// Begins what runs by itself until `shutdown`: the monitor's rounds, requests that expire, sessions that ended.
     pub async fn begin(&self, shutdown: &Shutdown) {
-        self.watch.service.check_now().await;
+        self.watch.service.look_now().await;
         self.watch.watch(shutdown);
         hear_from_identity(&self.identity, &self.ground.verifier, shutdown);
         self.people.keep_clean(shutdown);

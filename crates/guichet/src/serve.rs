@@ -308,7 +308,7 @@ impl Opening {
         let inner = room.service.clone().inner(gate.clone())?.and(reporter.with(&room.store).module(gate)?);
         let module = room.module(ground)?.and(inner);
         ground.directory.set(contracts::monitor::SERVICE, Transport::in_process(module.router.clone()));
-        room.service.check_now().await;
+        room.service.look_now().await;
         room.watch(&self.shutdown);
         reporter.note(&room.service, &self.shutdown);
         rooms::witness(&room.service, &ground.directory, &self.node.data_dir, &ground.chance, &self.shutdown)?;

@@ -278,7 +278,7 @@ pub async fn audit(
     let from = since.map_or(0, |opened| opened.checkpoint.head.size);
     let mut tx = store.read().await?;
     let mut heads = known;
-    heads.extend(opened(&mut tx, trust, from, u64::MAX).await?);
+    heads.extend(opened(table::checkpoints_from(&mut tx, from, HEADS).await?, trust)?);
     heads.extend(since.cloned());
     let end = end(&mut tx).await?;
     let audited = walk(&mut tx, heads, from, end).await?;
@@ -293,15 +293,10 @@ pub(crate) async fn end(tx: &mut Transaction) -> Result<u64, StoreError> {
     Ok(table::size(tx).await?.max(table::end(tx).await?))
 }
 
-/// The signed heads in the database of sizes from `first` to `last`, as `trust` believes them.
-pub(crate) async fn opened(
-    tx: &mut Transaction,
-    trust: &Trust,
-    first: u64,
-    last: u64,
-) -> Result<Vec<Opened>, AuditError> {
-    let sealed = table::checkpoints_from(tx, first, HEADS).await?.into_iter().filter(|sealed| sealed.size <= last);
-    sealed.map(|Sealed { size, note }| trust.open(&note).map_err(|why| AuditError::Head { size, why })).collect()
+/// Signed heads of the database, as `trust` believes them.
+pub(crate) fn opened(sealed: Vec<Sealed>, trust: &Trust) -> Result<Vec<Opened>, AuditError> {
+    let opened = |Sealed { size, note }| trust.open(&note).map_err(|why| AuditError::Head { size, why });
+    sealed.into_iter().map(opened).collect()
 }
 
 /// Walks the entries from `from` up to `end`, and holds them to the stored tree and to `heads`.

@@ -139,7 +139,11 @@ impl Alerts {
         let now = self.store.clock().now();
         let before = now.minus(self.alerting.remind_every);
         let forgotten = rows::forgotten(&mut self.store.read().await?, before).await?;
-        let due: Vec<_> = forgotten.into_iter().filter(|(_, check, _)| !self.watch.is_quiet(check)).collect();
+        let reached = |channel: &str| self.alerting.way(channel).is_some();
+        let due: Vec<_> = forgotten
+            .into_iter()
+            .filter(|(_, check, channel)| reached(channel) && !self.watch.is_quiet(check))
+            .collect();
         if due.is_empty() {
             return Ok(());
         }
@@ -162,11 +166,16 @@ impl Alerts {
         sent.into_iter().collect()
     }
 
-    /// Through one channel, in order. One that cannot be used now keeps all of them waiting.
+    /// Through one channel, in order. One that cannot be used now keeps all of them waiting, and is tried once for all.
     async fn send(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        let mut away: Option<String> = None;
         for alert in alerts {
             if alert.kind == Kind::Recovered && !alert.told {
                 self.settle(&alert, |now| Settled::GivenUp(now, None)).await?;
+                continue;
+            }
+            if let Some(why) = &away {
+                self.settle(&alert, |now| Settled::Later(now.plus(FIRST), why.clone())).await?;
                 continue;
             }
             let told = match self.alerting.way(&alert.channel) {
@@ -182,6 +191,7 @@ impl Alerts {
                 Err(Untold::Later(why)) if lasting => {
                     let wait = FIRST.saturating_mul(1_u32.checked_shl(alert.attempts).unwrap_or(u32::MAX)).min(LONGEST);
                     tracing::warn!(channel = alert.channel, check = %alert.check, why, "somebody could not be told: tried again");
+                    away = Some(why.clone());
                     self.settle(&alert, |now| Settled::Later(now.plus(wait), why)).await?;
                 }
                 Err(Untold::Later(why) | Untold::Never(why)) => {

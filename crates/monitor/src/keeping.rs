@@ -183,6 +183,8 @@ impl Keeper {
         }
         let Some(incident) = incidents::standing(tx, &it.name).await? else { return Ok(()) };
         match change {
+            // Written before: whether a commit arrived is not always known.
+            Change::Alarmed if incident.behind.is_none() => Ok(()),
             Change::Alarmed => {
                 incidents::stands_alone(tx, incident.id).await?;
                 self.alarm(tx, incident.id, it, cause).await

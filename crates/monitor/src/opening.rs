@@ -23,6 +23,7 @@ pub(crate) async fn take_up(store: &Store, watch: &Watch, settings: Vec<Check>) 
     let mut tx = store.begin().await?;
     let mut settings: HashMap<CheckName, Check> =
         settings.into_iter().map(|check| (check.name.clone(), check)).collect();
+    let any = !settings.is_empty();
     let mut known = Vec::new();
     for kept in checks::all(&mut tx).await? {
         let checks::Kept { id, name, origin, spec, standing } = kept;
@@ -36,7 +37,11 @@ pub(crate) async fn take_up(store: &Store, watch: &Watch, settings: Vec<Check>) 
         }
         match origin {
             Origin::Bank => watch.remember(name, id, standing),
-            Origin::Settings => leave(&mut tx, id, &name).await?,
+            Origin::Settings if any => leave(&mut tx, id, &name).await?,
+            // More likely settings that were not found than nothing to be checked any more: what is remembered stays.
+            Origin::Settings => {
+                tracing::warn!(check = %name, "the settings name no check at all: this one is not made, and its history stays");
+            }
             Origin::Api => {
                 if let Ok(check) = Check::new(name.clone(), origin, spec) {
                     known.push(Known { id, check, standing });

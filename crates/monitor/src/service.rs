@@ -202,11 +202,16 @@ impl Monitor {
         let _ = self.0.remembered.recorder().flush().await;
     }
 
-    /// Asks every service everything, and makes every check, once, now; writes down what happened, if it can be.
-    pub async fn check_now(&self) {
+    /// Asks every service everything, once, now. Checks have their own moments: nobody waits for them at a start.
+    pub async fn look_now(&self) {
         self.ask_health().await;
         self.ask_particulars().await;
         self.ask_links().await;
+    }
+
+    /// Asks every service everything, and makes every check, once, now; writes down what happened, if it can be.
+    pub async fn check_now(&self) {
+        self.look_now().await;
         self.0.watching.make_all().await;
         if let Err(error) = self.0.keeper.flush().await {
             tracing::warn!(%error, "what happened to checks waits to be written down");

@@ -97,6 +97,8 @@ struct Entry {
     agreed: Option<Agreement>,
     under_way: bool,
     turn: u64,
+    /// When it is made next.
+    due: Option<Instant>,
 }
 
 /// A check that is kept, with its number and how it stood.
@@ -356,6 +358,7 @@ impl Table {
     fn schedule(&mut self, id: i64, at: Instant) {
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.turn = entry.turn.saturating_add(1);
+            entry.due = Some(at);
             self.due.push(Reverse((at, id, entry.turn)));
         }
     }
@@ -376,7 +379,10 @@ impl Table {
             let Some(entry) = self.entries.get(&id).filter(calm) else { continue };
             if !entry.standing.is_unsure(rule(&entry.check.spec)) {
                 let at = soon(&entry.check.spec).min(now + SHORTEST_PAUSE);
-                self.schedule(id, at);
+                // Never later than it would be: many that depend on it may ask, one after the other.
+                if entry.due.is_none_or(|due| at < due) {
+                    self.schedule(id, at);
+                }
             }
         }
     }
@@ -433,6 +439,7 @@ impl Entry {
             agreed: None,
             under_way: false,
             turn: 0,
+            due: None,
         }
     }
 

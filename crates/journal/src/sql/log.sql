@@ -77,6 +77,10 @@ select size, note from checkpoints order by size desc limit 1;
 -- name: checkpoints_from
 select size, note from checkpoints where size >= $1 order by size limit $2;
 
+-- name: heads_between
+-- As the log signed them, without what witnesses added.
+select size, note from checkpoints where size >= $1 and size <= $2 order by size;
+
 -- name: cosignatures_of
 select signature from cosignatures where size = $1 order by witness;
 

@@ -28,6 +28,7 @@ const ADD_CHECKPOINT: Query<Affected> = Query::find(SQL, "add_checkpoint");
 const LAST_CHECKPOINT: Query<Optional> = Query::find(SQL, "last_checkpoint");
 const LAST_COSIGNED: Query<Optional> = Query::find(SQL, "last_cosigned");
 const CHECKPOINTS_FROM: Query<Many> = Query::find(SQL, "checkpoints_from");
+const HEADS_BETWEEN: Query<Many> = Query::find(SQL, "heads_between");
 const COSIGNATURES_OF: Query<Many> = Query::find(SQL, "cosignatures_of");
 const ADD_COSIGNATURE: Query<Affected> = Query::find(SQL, "add_cosignature");
 
@@ -219,6 +220,12 @@ pub(crate) async fn checkpoints_from(tx: &mut Transaction, size: u64, most: u32)
         found.extend(sealed(tx, Some(row)).await?);
     }
     Ok(found)
+}
+
+/// The signed heads of sizes from `first` to `last`, as the log signed them: what witnesses added is left out.
+pub(crate) async fn heads_between(tx: &mut Transaction, first: u64, last: u64) -> Result<Vec<Sealed>, StoreError> {
+    let rows = tx.run(&HEADS_BETWEEN, params![stored(first), stored(last)]).await?;
+    rows.iter().map(|row| Ok(Sealed { size: row.get("size")?, note: row.get("note")? })).collect()
 }
 
 async fn sealed(tx: &mut Transaction, row: Option<Row>) -> Result<Option<Sealed>, StoreError> {

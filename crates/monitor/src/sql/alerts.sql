@@ -16,16 +16,17 @@ delete from alerts where incident_id = $1 and sent_at is null and given_up_at is
 select i.id, i.check_name, a.channel from incidents i join alerts a on a.incident_id = i.id
 where i.until is null and i.acknowledged_by is null and i.behind is null
 group by i.id, i.check_name, a.channel
-having max(a.made_at) <= $1 and sum(case when a.sent_at is null then 1 else 0 end) = 0;
+having max(a.made_at) <= $1 and sum(case when a.sent_at is null and a.given_up_at is null then 1 else 0 end) = 0;
 
 -- name: due_alerts
 -- What is over is told only after what began it, and only where that was taken.
 select a.id, a.kind, a.channel, a.made_at, a.attempts, i.id as incident_id, i.check_name, i.title, i.state, i.since,
   i.until, i.cause,
-  exists (select 1 from alerts o where o.incident_id = a.incident_id and o.channel = a.channel and o.kind = 'opened'
+  exists (select 1 from alerts o where o.incident_id = a.incident_id and o.channel = a.channel and o.kind <> 'recovered'
     and o.sent_at is not null) as told
 from alerts a join incidents i on i.id = a.incident_id
 where a.sent_at is null and a.given_up_at is null and a.due_at <= $1
+  and (a.kind <> 'reminder' or (i.until is null and i.acknowledged_by is null))
   and (a.kind = 'opened' or not exists (select 1 from alerts o where o.incident_id = a.incident_id
     and o.channel = a.channel and o.kind = 'opened' and o.sent_at is null and o.given_up_at is null))
 order by a.due_at, a.id limit $2;

@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use aaa::{Principal, Problem, Signer};
 use contracts::Limit;
 use contracts::monitor::{
-    AcknowledgeIncident, AnnounceMaintenance, Check, CheckKind, CheckSpec, EndMaintenance, GetIncident, Incident,
-    ListChecks, ListIncidents, ListMaintenances, NoteIncident, RemoveCheck, SetCheck, Span, State, TryCheck,
+    AcknowledgeIncident, AnnounceMaintenance, Check, CheckKind, CheckSpec, EndMaintenance, GetIncident,
+    GetWholeHistory, Incident, ListChecks, ListIncidents, ListMaintenances, NoteIncident, RemoveCheck, SetCheck, Span,
+    State, TryCheck,
 };
 use http::StatusCode;
 use tempfile::TempDir;
@@ -319,6 +320,33 @@ async fn incidents_are_listed_page_by_page_newest_first() {
         let names: Vec<_> = first.items.iter().chain(&second.items).map(|it| it.check.to_string()).collect();
         assert_eq!(names, ["shop2", "shop1", "shop0"]);
         assert!(second.next.is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_without_any_check_in_the_settings_takes_no_history_along() {
+    let target = Target::new();
+    let written = |name: &str| {
+        format!(
+            "[checks.{name}]\nkind = \"tcp\"\ntarget = \"127.0.0.1:{}\"\nprivate = true\nevery = \"10s\"\ntimeout = \"5s\"\n",
+            target.port
+        )
+    };
+    for mut bench in Bench::all(&[], &written("shop")).await {
+        let counted = async |bench: &Bench| {
+            let ask = GetWholeHistory { name: "shop".parse().unwrap(), from: None, to: None };
+            bench.superuser().call(ask).await.unwrap().counted
+        };
+        bench.rounds(3).await;
+        assert_eq!(counted(&bench).await, 3);
+        bench.set_settings("").await;
+        bench.rounds(1).await;
+        assert!(bench.superuser().call(ListChecks {}).await.unwrap().is_empty(), "nothing says that it is to be made");
+        bench.set_settings(&written("shop")).await;
+        assert_eq!(counted(&bench).await, 3);
+        bench.set_settings(&written("other")).await;
+        bench.set_settings(&written("shop")).await;
+        assert_eq!(counted(&bench).await, 0, "one that is left out for others is gone");
     }
 }
 

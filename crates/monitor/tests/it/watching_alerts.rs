@@ -265,3 +265,53 @@ fn faults_of_the_settings_are_told_all_at_once() {
         assert!(faults.contains(part), "{part} is not in {faults}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_away_is_tried_once_for_all_that_waits_and_loses_none_of_it() {
+    for mut bench in Bench::all(&[], "").await {
+        let inbox = Arc::new(Inbox::default());
+        let address = receiver(&inbox).await;
+        inbox.answers(StatusCode::BAD_GATEWAY);
+        let settings = by_webhook(bench.folder.path(), &address);
+        bench.set_settings(&settings).await;
+        let mut targets = [Target::new(), Target::new(), Target::new()];
+        for (number, target) in targets.iter_mut().enumerate() {
+            bench.set(&format!("shop-{number}"), target.spec()).await;
+            target.fall();
+        }
+        bench.rounds(3).await;
+        bench.monitor.tell_now().await.unwrap();
+        assert_eq!(inbox.verified().len(), 1, "each would wait for its own time-out");
+        inbox.answers(StatusCode::OK);
+        bench.clock.advance(Duration::from_mins(1));
+        bench.monitor.tell_now().await.unwrap();
+        let handed = inbox.verified();
+        let checks: std::collections::BTreeSet<_> =
+            handed[1..].iter().map(|(_, body)| body["data"]["check"].to_string()).collect();
+        assert_eq!((handed.len(), checks.len()), (4, 3), "{handed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_given_up_on_is_reminded_and_hears_of_the_end() {
+    for mut bench in Bench::all(&[], "").await {
+        let inbox = Arc::new(Inbox::default());
+        let address = receiver(&inbox).await;
+        inbox.answers(StatusCode::BAD_GATEWAY);
+        let settings = by_webhook(bench.folder.path(), &address);
+        bench.set_settings(&settings).await;
+        let mut target = Target::new();
+        bench.set("shop", target.spec()).await;
+        target.fall();
+        bench.rounds(3).await;
+        bench.clock.advance(Duration::from_hours(25));
+        bench.monitor.tell_now().await.unwrap();
+        inbox.answers(StatusCode::OK);
+        bench.monitor.tell_now().await.unwrap();
+        target.rise();
+        bench.rounds(2).await;
+        bench.monitor.tell_now().await.unwrap();
+        let kinds: Vec<_> = inbox.verified().into_iter().map(|(_, body)| body["type"].clone()).collect();
+        assert_eq!(kinds, ["incident.opened", "incident.reminder", "incident.recovered"]);
+    }
+}

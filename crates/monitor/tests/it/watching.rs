@@ -338,7 +338,8 @@ async fn a_start_without_any_check_in_the_settings_takes_no_history_along() {
             bench.superuser().call(ask).await.unwrap().counted
         };
         bench.rounds(3).await;
-        assert_eq!(counted(&bench).await, 3);
+        // The newest result is of a moment that is not over.
+        assert_eq!(counted(&bench).await, 2);
         bench.set_settings("").await;
         bench.rounds(1).await;
         assert!(bench.superuser().call(ListChecks {}).await.unwrap().is_empty(), "nothing says that it is to be made");

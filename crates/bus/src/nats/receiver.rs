@@ -17,6 +17,7 @@ use async_nats::jetstream::consumer::{PullConsumer, pull};
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::task::coop::unconstrained;
 use uuid::Uuid;
 use vocabulary::Chance;
 
@@ -225,7 +226,8 @@ impl<K: Keeper> Work<K> {
             .await
             .map_err(BrokerError::of("take from the stream"))?;
         let mut chunks = stream.ready_chunks(MOST as usize);
-        while let Some(chunk) = chunks.next().await {
+        // All that has come, and not the 128 messages of tokio's turn: a transaction for each of those would take most of the time.
+        while let Some(chunk) = unconstrained(chunks.next()).await {
             let (mut messages, mut failed) = (Vec::with_capacity(chunk.len()), None);
             for message in chunk {
                 match message {

@@ -45,6 +45,12 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0005_erasing.sql",
         "sql/migrations/postgres/0005_erasing.sql"
     ),
+    ::store::migration!(
+        6,
+        "actor_counts",
+        "sql/migrations/sqlite/0006_actor_counts.sql",
+        "sql/migrations/postgres/0006_actor_counts.sql"
+    ),
 ];
 
 const SQL: &str = include_str!("sql/entry.sql");

@@ -8,12 +8,12 @@ on conflict (span, start, kind) do update set entries = counts.entries + exclude
 
 -- name: add_actor_counts*! (sqlite)
 insert into actor_counts (day, actor_id, kind, actor_login, entries) values ($1, $2, $3, $4, $5)
-on conflict (day, actor_id, kind) do update
+on conflict (kind, day, actor_id) do update
 set entries = actor_counts.entries + excluded.entries, actor_login = excluded.actor_login;
 -- name: add_actor_counts*! (postgres)
 insert into actor_counts (day, actor_id, kind, actor_login, entries)
 select * from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
-on conflict (day, actor_id, kind) do update
+on conflict (kind, day, actor_id) do update
 set entries = actor_counts.entries + excluded.entries, actor_login = excluded.actor_login;
 
 -- name: counts_by_level (sqlite)

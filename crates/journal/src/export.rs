@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::search::Asked;
 use crate::service::Journal;
 use crate::store::log::size;
-use crate::store::search::{entries_at, spots};
+use crate::store::search::{Spots, entries_at, spots};
 
 /// Most entries of a file.
 const MOST: usize = 100_000;
@@ -75,15 +75,13 @@ impl File {
             let broken = |error: ::store::StoreError| chassis::store_problem(&error);
             let mut tx = self.journal.store.read().await.map_err(broken)?;
             let before = self.before.min(asked.end);
-            let spots = spots(&mut tx, &asked.filter, before, AT_ONCE).await.map_err(broken)?;
+            let Spots { spots, rest } = spots(&mut tx, &asked.filter, before, AT_ONCE).await.map_err(broken)?;
             let found = entries_at(&mut tx, &spots).await.map_err(broken)?;
             drop(tx);
             let reader = asked.reader;
-            match spots.last() {
-                Some(last) if i64::try_from(spots.len()).is_ok_and(|count| count == AT_ONCE) => {
-                    self.before = last.place;
-                }
-                _ => self.asked = None,
+            match rest {
+                Some(rest) => self.before = rest,
+                None => self.asked = None,
             }
             let mut written = String::new();
             for found in found.into_iter().filter(|found| found.number < self.end) {

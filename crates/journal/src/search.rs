@@ -13,7 +13,7 @@ use crate::entry::{self, Found, Place, Reader, Whose};
 use crate::error::Error;
 use crate::service::Journal;
 use crate::store::kinds::{self, Kind, Kinds};
-use crate::store::search::{self as table, Filter};
+use crate::store::search::{self as table, Filter, Spots};
 use crate::words::{self, Wanted};
 
 /// How long the same question of the same person is told but once.
@@ -89,10 +89,15 @@ impl Asked {
             && filter.words.as_ref().is_none_or(|words| words.is_in(&words::of_entry(&entry.message, &entry.details)))
     }
 
-    /// The newest entries before `before`, at most so many.
-    pub(crate) async fn find(&self, tx: &mut Transaction, before: Place, most: i64) -> Result<Vec<Found>, StoreError> {
-        let spots = table::spots(tx, &self.filter, before.min(self.end), most).await?;
-        table::entries_at(tx, &spots).await
+    /// The newest entries before `before`, at most so many; and up to where was looked, where there may be more behind it.
+    pub(crate) async fn find(
+        &self,
+        tx: &mut Transaction,
+        before: Place,
+        most: i64,
+    ) -> Result<(Vec<Found>, Option<Place>), StoreError> {
+        let Spots { spots, rest } = table::spots(tx, &self.filter, before.min(self.end), most).await?;
+        Ok((table::entries_at(tx, &spots).await?, rest))
     }
 }
 
@@ -123,10 +128,12 @@ pub(crate) async fn list_logs(journal: Journal, call: Call<ListLogs, Journal>) -
     let Some(asked) = Asked::by(by, &filter, &mut tx).await? else {
         return Ok(Page { items: Vec::new(), next: None::<Cursor> });
     };
-    let found = asked.find(&mut tx, cursor.unwrap_or(Place::END), limit.and_one()).await?;
+    let (found, rest) = asked.find(&mut tx, cursor.unwrap_or(Place::END), limit.and_one()).await?;
     drop(tx);
     journal.note_question(by, asked.reader, &filter, &found).await?;
-    Ok(entry::page(found, limit, asked.reader))
+    let page = entry::page(found, limit, asked.reader);
+    // Fewer than were asked for, of so many that were looked through: the list goes on behind them.
+    Ok(Page { next: page.next.or_else(|| rest.map(Cursor::at)), ..page })
 }
 
 impl Journal {

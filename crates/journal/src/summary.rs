@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::search::Asked;
 use crate::service::Journal;
 use crate::store::counts::{self, Counted, DAY, HOUR};
-use crate::store::search::spots;
+use crate::store::search::{Spots, spots};
 
 /// Most single entries that are looked at.
 const LOOKED_AT: usize = 20_000;
@@ -119,8 +119,8 @@ async fn counted(tx: &mut Transaction, period: Period, asked: &Asked) -> Result<
 /// From the newest entries themselves.
 async fn looked_at(tx: &mut Transaction, period: Period, asked: &Asked) -> Result<Tally, StoreError> {
     let most = i64::try_from(LOOKED_AT).unwrap_or(i64::MAX).saturating_add(1);
-    let mut spots = spots(tx, &asked.filter, asked.end, most).await?;
-    let mut tally = Tally { incomplete: spots.len() > LOOKED_AT, ..Tally::default() };
+    let Spots { mut spots, rest } = spots(tx, &asked.filter, asked.end, most).await?;
+    let mut tally = Tally { incomplete: rest.is_some(), ..Tally::default() };
     spots.truncate(LOOKED_AT);
     let mut actors: HashMap<String, u64> = HashMap::new();
     let one_more = |count: &mut u64| *count = count.saturating_add(1);

@@ -1,13 +1,13 @@
 //! Finding entries: first where they are, by the narrowest filter, then what they say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ::store::{Kind as Database, Many, Query, Scalar, Script, StoreError, Transaction, Value, params};
 use vocabulary::{EventId, Timestamp, UserId};
 
 use super::{SQL as ENTRY_SQL, found};
 use crate::entry::{Found, Place, Whose};
-use crate::words::Wanted;
+use crate::words::{self, Wanted};
 
 pub(super) const SQL: &str = include_str!("../sql/search.sql");
 
@@ -23,10 +23,17 @@ const PLAN_BY_VALUES: Query<Script> = Query::find(SQL, "plan_by_values");
 const ENTRIES_AMONG: Query<Many> = Query::find(ENTRY_SQL, "entries_among");
 const ENTRIES_BETWEEN: Query<Many> = Query::find(ENTRY_SQL, "entries_between");
 
-/// Words that fewer entries hold are looked up first; of others, enough are met while looking through the newest.
+/// Words that fewer entries hold can be looked up.
 const FEW: i64 = 20_000;
 /// So many kinds are looked up each by itself, where words are looked for besides.
 const FEW_KINDS: usize = 8;
+/// Where words are looked for in entry after entry: how many of them first, and at most, are read at a time.
+const FIRST_STEP: i64 = 200;
+const LONGEST_STEP: i64 = 5_000;
+/// Words that were not met often enough in so many of the newest entries may be rare.
+const SAID_LITTLE: usize = 600;
+/// Entries that are looked through for words in one go. What is older is found by going on from there.
+const LOOKED_THROUGH: usize = 50_000;
 
 /// Which entries are asked for.
 #[derive(Clone, Debug)]
@@ -49,60 +56,146 @@ pub(crate) struct Spot {
     pub(crate) actor: Option<String>,
 }
 
+/// What was found, newest first.
+#[derive(Default)]
+pub(crate) struct Spots {
+    pub(crate) spots: Vec<Spot>,
+    /// Up to where was looked, where there may be more behind it.
+    pub(crate) rest: Option<Place>,
+}
+
+impl Spots {
+    /// All that there was, unless it is as many as were asked for.
+    fn of(spots: Vec<Spot>, most: i64) -> Self {
+        let rest = spots.last().filter(|_| Self::is_full(spots.len(), most)).map(|last| last.place);
+        Self { spots, rest }
+    }
+
+    fn is_full(count: usize, most: i64) -> bool {
+        usize::try_from(most).is_ok_and(|most| count >= most)
+    }
+}
+
 /// The newest before `before`, at most so many.
 pub(crate) async fn spots(
     tx: &mut Transaction,
     filter: &Filter,
     before: Place,
     most: i64,
-) -> Result<Vec<Spot>, StoreError> {
+) -> Result<Spots, StoreError> {
     if filter.kinds.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Spots::default());
     }
-    let words = filter.words.as_ref().map(|words| match tx.kind() {
-        Database::Sqlite => words.for_sqlite(),
-        Database::Postgres => words.for_postgres(),
-    });
-    let mut parameters = params![before.at, before.id, filter.from, filter.kinds.clone(), words.clone(), most].to_vec();
-    if words.is_some() {
-        tx.run(&PLAN_BY_VALUES, params![]).await?;
+    match &filter.words {
+        None => Ok(Spots::of(by_index(tx, filter, before, most).await?, most)),
+        Some(words) => with_words(tx, filter, words, before, most).await,
     }
-    let (id, login): (Value, Value) = match &filter.whose {
-        Whose::Person(id) => ((*id).into(), Value::Null),
-        Whose::Login(login) => (Value::Null, login.into()),
-        Whose::All | Whose::For(_) => (Value::Null, Value::Null),
-    };
-    let query = match (&filter.whose, &filter.trace_id, words) {
-        // A member's own entries alone are looked at, whatever the filter: not even the time it takes tells of others.
-        (Whose::For(id), trace_id, _) => {
+}
+
+/// Those that hold words: first in the newest entries, which is where frequent words are met soon; words that may be rare are
+/// looked up. An index of beginnings of words is not asked entry by entry: each time it would gather all that it has of them.
+async fn with_words(
+    tx: &mut Transaction,
+    filter: &Filter,
+    words: &Wanted,
+    before: Place,
+    most: i64,
+) -> Result<Spots, StoreError> {
+    let enough = usize::try_from(most).unwrap_or(usize::MAX);
+    // A member's own entries alone are looked at, whatever the filter: not even the time it takes tells of others.
+    let mut may_be_rare = !matches!(filter.whose, Whose::For(_)) && filter.trace_id.is_none();
+    let (mut spots, mut at, mut step, mut seen) = (Vec::new(), before, FIRST_STEP, 0_usize);
+    loop {
+        let next = by_index(tx, filter, at, step).await?;
+        seen = seen.saturating_add(next.len());
+        let end = next.last().filter(|_| Spots::is_full(next.len(), step)).map(|last| last.place);
+        let found = entries_at(tx, &next).await?;
+        let holding = found.iter().filter(|it| words.is_in(&words::of_entry(&it.entry.message, &it.entry.details)));
+        let holding: HashSet<EventId> = holding.map(|it| it.entry.id).collect();
+        spots.extend(next.into_iter().filter(|spot| holding.contains(&spot.place.id)));
+        if spots.len() >= enough {
+            spots.truncate(enough);
+            return Ok(Spots::of(spots, most));
+        }
+        let Some(end) = end else { return Ok(Spots { spots, rest: None }) };
+        if may_be_rare && seen >= SAID_LITTLE {
+            may_be_rare = false;
+            let words = match tx.kind() {
+                Database::Sqlite => words.for_sqlite(),
+                Database::Postgres => words.for_postgres(),
+            };
+            tx.run(&PLAN_BY_VALUES, params![]).await?;
+            if are_few(tx, &words).await? {
+                return Ok(Spots::of(by_words(tx, filter, before, most, &words).await?, most));
+            }
+        }
+        if seen >= LOOKED_THROUGH {
+            return Ok(Spots { spots, rest: Some(end) });
+        }
+        (at, step) = (end, step.saturating_mul(2).min(LONGEST_STEP));
+    }
+}
+
+/// Words aside, by the narrowest of the other filters.
+async fn by_index(tx: &mut Transaction, filter: &Filter, before: Place, most: i64) -> Result<Vec<Spot>, StoreError> {
+    let mut parameters = filter.parameters(before, most);
+    let (id, login) = filter.person();
+    let query = match (&filter.whose, &filter.trace_id) {
+        (Whose::For(id), trace_id) => {
             parameters.extend([(*id).into(), trace_id.clone().into()]);
             &SPOTS_FOR
         }
-        (_, Some(trace_id), _) => {
+        (_, Some(trace_id)) => {
             parameters.extend([trace_id.into(), id, login]);
             &SPOTS_OF_TRACE
         }
-        (_, None, Some(words)) if are_few(tx, &words).await? => {
-            parameters.extend([id, login]);
-            &SPOTS_OF_WORDS
-        }
-        (Whose::Person(_), ..) => {
+        (Whose::Person(_), None) => {
             parameters.push(id);
             &SPOTS_OF_PERSON
         }
-        (Whose::Login(_), ..) => {
+        (Whose::Login(_), None) => {
             parameters.push(login);
             &SPOTS_OF_LOGIN
         }
-        (Whose::All, _, None) if !filter.of_any_kind => &SPOTS_OF_KINDS,
-        (Whose::All, _, Some(_)) if !filter.of_any_kind && filter.kinds.len() <= FEW_KINDS => &SPOTS_OF_KINDS,
-        (Whose::All, ..) => &SPOTS,
-    };
-    let spot = |row: &::store::Row| {
-        let place = Place { at: row.get("at")?, id: row.get("id")? };
-        Ok(Spot { place, kind: row.get("kind")?, actor_id: row.get("actor_id")?, actor: row.get("actor_login")? })
+        (Whose::All, None) if filter.of_any_kind => &SPOTS,
+        (Whose::All, None) if filter.words.is_none() || filter.kinds.len() <= FEW_KINDS => &SPOTS_OF_KINDS,
+        (Whose::All, None) => &SPOTS,
     };
     tx.run(query, &parameters).await?.iter().map(spot).collect()
+}
+
+/// Of words that few entries hold.
+async fn by_words(
+    tx: &mut Transaction,
+    filter: &Filter,
+    before: Place,
+    most: i64,
+    words: &str,
+) -> Result<Vec<Spot>, StoreError> {
+    let mut parameters = filter.parameters(before, most);
+    let (id, login) = filter.person();
+    parameters.extend([id, login, words.into()]);
+    tx.run(&SPOTS_OF_WORDS, &parameters).await?.iter().map(spot).collect()
+}
+
+impl Filter {
+    fn parameters(&self, before: Place, most: i64) -> Vec<Value> {
+        params![before.at, before.id, self.from, self.kinds.clone(), most].to_vec()
+    }
+
+    /// By id or by login.
+    fn person(&self) -> (Value, Value) {
+        match &self.whose {
+            Whose::Person(id) => ((*id).into(), Value::Null),
+            Whose::Login(login) => (Value::Null, login.into()),
+            Whose::All | Whose::For(_) => (Value::Null, Value::Null),
+        }
+    }
+}
+
+fn spot(row: &::store::Row) -> Result<Spot, StoreError> {
+    let place = Place { at: row.get("at")?, id: row.get("id")? };
+    Ok(Spot { place, kind: row.get("kind")?, actor_id: row.get("actor_id")?, actor: row.get("actor_login")? })
 }
 
 async fn are_few(tx: &mut Transaction, words: &str) -> Result<bool, StoreError> {

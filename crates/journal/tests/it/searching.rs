@@ -136,7 +136,7 @@ async fn every_page(world: &World, reader: &Person, role: &str, asked: &LogFilte
 async fn filters_find_what_a_look_at_every_entry_finds() {
     for world in worlds().await {
         let (dice, begin) = (Dice(Chance::seeded(7)), world.clock.now());
-        let told = fill(&world, &dice, 400).await;
+        let told = fill(&world, &dice, 1_200).await;
         let mut found = 0;
         for round in 0..120 {
             let asked = filter(&dice, begin);
@@ -158,6 +158,23 @@ async fn filters_find_what_a_look_at_every_entry_finds() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_that_only_an_old_entry_holds_is_found_by_staff_and_by_whom_it_concerns() {
+    for world in worlds().await {
+        let rare = LogEvent { subject: Some(claire()), ..world.event("a zeppelin of long ago") };
+        world.journal.take(vec![envelope("bank", 1, &rare)]).await.unwrap();
+        world.clock.advance(Duration::from_secs(1));
+        fill(&world, &Dice(Chance::seeded(8)), 1_200).await;
+        for (text, found) in [("zeppel", vec![rare.id]), ("zeppelin LONG", vec![rare.id]), ("zeppeline", vec![])] {
+            let asked = LogFilter { text: Some(text.parse().unwrap()), ..LogFilter::default() };
+            let of = |source: &str| LogFilter { source: vec![source.parse().unwrap()], ..asked.clone() };
+            assert_eq!(every_page(&world, &agent(), "agent", &of("bank")).await, found, "{text}");
+            assert_eq!(every_page(&world, &claire(), "member", &asked).await, found, "{text}");
+            assert_eq!(every_page(&world, &marc(), "member", &asked).await, []);
+        }
+    }
+}
+
 async fn summarize(world: &World, person: &Person, role: &str, asked: SummarizeLogs) -> Result<LogSummary, Problem> {
     world.caller_of(person, role).call(asked).await
 }
@@ -166,7 +183,7 @@ async fn summarize(world: &World, person: &Person, role: &str, asked: SummarizeL
 async fn counts_are_those_of_the_entries_that_would_be_listed() {
     for world in worlds().await {
         let (dice, begin) = (Dice(Chance::seeded(8)), world.clock.now());
-        let told = fill(&world, &dice, 400).await;
+        let told = fill(&world, &dice, 1_200).await;
         for round in 0..90 {
             let asked = filter(&dice, begin);
             if asked.from.zip(asked.to).is_some_and(|(from, to)| to.end() <= from.start()) {

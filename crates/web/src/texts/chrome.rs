@@ -28,6 +28,8 @@ texts! {
     first_page "Revenir au début" "Back to the start";
     next_page "Page suivante" "Next page";
     nothing_found "Aucun résultat. Élargissez les filtres." "Nothing found. Try fewer filters.";
+    nothing_found_yet "Aucun résultat parmi les entrées les plus récentes. Voyez plus loin, ou donnez une période."
+        "Nothing found among the newest entries. Look further, or give a period.";
     none_word "Aucun" "None";
     never "Jamais" "Never";
     new_word "Nouveau" "New";

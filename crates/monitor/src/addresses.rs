@@ -6,7 +6,7 @@
 //! in the guise of an IPv6 address.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 use crate::outgoing::Silence;
 
@@ -22,6 +23,9 @@ use crate::outgoing::Silence;
 const STAGGER: Duration = Duration::from_millis(250);
 /// Addresses of one name that are tried.
 const MOST_ADDRESSES: usize = 8;
+/// Names that are looked up at a time. Each holds a thread until its name servers answer or the resolver gives up, which may
+/// be long after the check did; databases need threads of the same pool.
+static LOOKUPS: Semaphore = Semaphore::const_new(64);
 /// What comes over a connection at most, encrypted or not; the answers that are read are smaller.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
@@ -84,11 +88,21 @@ fn is_global_v6(address: Ipv6Addr) -> bool {
     }
 }
 
+/// What this machine's resolver says, however long it takes: whoever gave up waiting leaves it under way.
+async fn looked_up(host: String, port: u16) -> Result<Vec<SocketAddr>, Silence> {
+    let permit = LOOKUPS.acquire().await.map_err(|_| Silence::Name)?;
+    let found = tokio::task::spawn_blocking(move || {
+        let _until_it_is_over = permit;
+        (host, port).to_socket_addrs().map(Iterator::collect)
+    });
+    found.await.map_err(|_| Silence::Name)?.map_err(|_| Silence::Name)
+}
+
 /// The addresses of a host that may be gone to.
 async fn resolved(host: &str, port: u16, reach: Reach) -> Result<Vec<SocketAddr>, Silence> {
     let found: Vec<SocketAddr> = match host.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
-        Err(_) => tokio::net::lookup_host((host, port)).await.map_err(|_| Silence::Name)?.collect(),
+        Err(_) => looked_up(host.to_owned(), port).await?,
     };
     if found.is_empty() {
         return Err(Silence::Name);

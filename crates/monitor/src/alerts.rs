@@ -37,6 +37,10 @@ const ROUND: i64 = 200;
 const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_hours(1);
 const TRIED: Duration = Duration::from_hours(24);
+/// For how long it is kept what was told of an incident that is over, and how often the rest is dropped, how much at a time.
+const KEPT: Duration = Duration::from_hours(24 * 90);
+const DROPPED_EVERY: i64 = 3600;
+const DROPPED: u32 = 2000;
 
 /// What is told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -119,6 +123,9 @@ impl Alerts {
                 if round.checked_rem(REMINDED) == Some(1) {
                     self.remind().await?;
                 }
+                if round.checked_rem(DROPPED_EVERY) == Some(2) {
+                    self.prune().await?;
+                }
                 self.send_due().await
             };
             // What was handed over and not written down would be told again: this is not broken off but by the end of the
@@ -155,6 +162,19 @@ impl Alerts {
         Ok(tx.commit().await?)
     }
 
+    /// Drops what was told long ago.
+    pub(crate) async fn prune(&self) -> Result<(), Error> {
+        let before = self.store.clock().now().minus(KEPT);
+        loop {
+            let mut tx = self.store.begin().await?;
+            let dropped = rows::drop_over(&mut tx, before, DROPPED).await?;
+            tx.commit().await?;
+            if dropped < DROPPED.into() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Tells what is due now; channels do not wait for one another.
     pub(crate) async fn send_due(&self) -> Result<(), Error> {
         let due = rows::due(&mut self.store.read().await?, self.store.clock().now(), ROUND).await?;
@@ -168,14 +188,14 @@ impl Alerts {
 
     /// Through one channel, in order. One that cannot be used now keeps all of them waiting, and is tried once for all.
     async fn send(&self, alerts: Vec<Alert>) -> Result<(), Error> {
-        let mut away: Option<String> = None;
+        let mut away: Option<(Duration, String)> = None;
         for alert in alerts {
             if alert.kind == Kind::Recovered && !alert.told {
                 self.settle(&alert, |now| Settled::GivenUp(now, None)).await?;
                 continue;
             }
-            if let Some(why) = &away {
-                self.settle(&alert, |now| Settled::Later(now.plus(FIRST), why.clone())).await?;
+            if let Some((wait, why)) = &away {
+                self.settle(&alert, |now| Settled::Waits(now.plus(*wait), why.clone())).await?;
                 continue;
             }
             let told = match self.alerting.way(&alert.channel) {
@@ -191,7 +211,7 @@ impl Alerts {
                 Err(Untold::Later(why)) if lasting => {
                     let wait = FIRST.saturating_mul(1_u32.checked_shl(alert.attempts).unwrap_or(u32::MAX)).min(LONGEST);
                     tracing::warn!(channel = alert.channel, check = %alert.check, why, "somebody could not be told: tried again");
-                    away = Some(why.clone());
+                    away = Some((wait, why.clone()));
                     self.settle(&alert, |now| Settled::Later(now.plus(wait), why)).await?;
                 }
                 Err(Untold::Later(why) | Untold::Never(why)) => {
@@ -221,7 +241,8 @@ impl Alerts {
         let mut tx = self.store.begin().await?;
         match settled(self.store.clock().now()) {
             Settled::Sent(at) => rows::sent(&mut tx, alert.id, at).await?,
-            Settled::Later(until, why) => rows::postpone(&mut tx, alert.id, until, &why).await?,
+            Settled::Waits(until, why) => rows::postpone(&mut tx, alert.id, until, &why, 0).await?,
+            Settled::Later(until, why) => rows::postpone(&mut tx, alert.id, until, &why, 1).await?,
             Settled::GivenUp(at, why) => rows::give_up(&mut tx, alert.id, at, why.as_deref()).await?,
         }
         Ok(tx.commit().await?)
@@ -237,6 +258,9 @@ impl Alerts {
 /// What became of it.
 enum Settled {
     Sent(Timestamp),
+    /// Its channel is away: it was not tried.
+    Waits(Timestamp, String),
+    /// It was tried.
     Later(Timestamp, String),
     GivenUp(Timestamp, Option<String>),
 }

@@ -4,6 +4,7 @@ use aaa::{Call, Done, Problem};
 use contracts::monitor::{
     Check as Shown, CheckName, CheckSpec, ListChecks, Origin, RemoveCheck, SetCheck, Tried, TryCheck,
 };
+use store::{StoreError, Transaction};
 use tokio::time::timeout;
 
 use crate::check::Check;
@@ -41,7 +42,10 @@ pub(crate) async fn set_check(monitor: Monitor, call: Call<SetCheck, Monitor>) -
     let id = before.as_ref().map_or_else(|| watch.new_id(), |seen| seen.id);
     let mut tx = monitor.store().begin().await?;
     if before.is_none() {
-        rows::make_room(&mut tx, name).await?;
+        if let Some(kept) = rows::named(&mut tx, name).await? {
+            // Kept, and not made.
+            forget(&mut tx, &kept).await?;
+        }
         rows::add(&mut tx, id, name, Origin::Api, spec).await?;
     } else {
         rows::set_spec(&mut tx, id, Origin::Api, spec).await?;
@@ -88,16 +92,27 @@ pub(crate) async fn remove_check(monitor: Monitor, call: Call<RemoveCheck, Monit
     // What happened to it up to now belongs to its incidents, which stay.
     monitor.keeper().flush().await?;
     let mut tx = monitor.store().begin().await?;
-    rows::remove(&mut tx, seen.id).await?;
-    if let Some(incident) = incidents::standing(&mut tx, name).await? {
-        let now = tx.now();
-        incidents::close(&mut tx, incident.id, now).await?;
-        alerts::drop_all(&mut tx, incident.id).await?;
-    }
+    let (id, public) = (seen.id, seen.check.spec.public);
+    forget(&mut tx, &rows::Named { id, name: name.clone(), public }).await?;
     tell(&mut tx, &monitor.events(&call.context).check_removed(call.by(), name))?;
     tx.commit().await?;
     monitor.watching().remove(name);
     Ok(Done)
+}
+
+/// A check is gone, and with it what is kept of it but for its incidents: the one that stands is over, without a word.
+pub(crate) async fn forget(tx: &mut Transaction, check: &rows::Named) -> Result<(), StoreError> {
+    rows::remove(tx, check.id).await?;
+    if let Some(incident) = incidents::standing(tx, &check.name).await? {
+        let now = tx.now();
+        incidents::close(tx, incident.id, now).await?;
+        alerts::drop_all(tx, incident.id).await?;
+    }
+    if !check.public {
+        // It may have been public before: nobody could tell any more that it was not at last.
+        incidents::hide(tx, &check.name).await?;
+    }
+    Ok(())
 }
 
 /// Makes one once, and keeps nothing.

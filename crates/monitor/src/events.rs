@@ -58,10 +58,10 @@ impl Events<'_> {
         self.event(Action::CheckRemoved, Level::Warning, Some(by), message, [("check", name.as_str())])
     }
 
-    pub(crate) fn incident_opened(&self, id: &str, name: &CheckName, title: &str, cause: Option<&str>) -> LogEvent {
+    /// Not why: that names addresses which are for superusers, and all on duty read the journal.
+    pub(crate) fn incident_opened(&self, id: &str, name: &CheckName, title: &str) -> LogEvent {
         let message = format!("{title} is not well.");
-        let details = [("incident", id), ("check", name.as_str()), ("cause", cause.unwrap_or_default())];
-        self.event(Action::IncidentOpened, Level::Warning, None, message, details)
+        self.event(Action::IncidentOpened, Level::Warning, None, message, [("incident", id), ("check", name.as_str())])
     }
 
     pub(crate) fn incident_closed(&self, id: &str, name: &CheckName, title: &str) -> LogEvent {

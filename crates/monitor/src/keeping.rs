@@ -56,7 +56,9 @@ struct Inner {
     chance: Chance,
     /// Whom an alarm is told.
     channels: Vec<String>,
-    waiting: Mutex<VecDeque<Happened>>,
+    /// Each with the number of the incident that begins with it, should one: the same however often it is written, since
+    /// whether a commit arrived is not always known.
+    waiting: Mutex<VecDeque<(IncidentId, Happened)>>,
     arrived: Notify,
     /// Written: somebody may have to be told.
     written: Notify,
@@ -79,10 +81,11 @@ impl Keeper {
 
     /// Takes it, to be written soon.
     pub(crate) fn note(&self, happened: Happened) {
+        let id = IncidentId::new(self.0.store.clock(), &self.0.chance);
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let matters = !matches!(&happened.what, What::Stands { change: None, .. });
         if waiting.len() < if matters { MOST.saturating_mul(2) } else { MOST } {
-            waiting.push_back(happened);
+            waiting.push_back((id, happened));
         } else if matters {
             tracing::error!(check = %happened.name, "too much waits for the database: an incident is not written down");
         }
@@ -131,7 +134,7 @@ impl Keeper {
     pub(crate) async fn flush(&self) -> Result<(), Error> {
         let _one = self.0.writing.lock().await;
         loop {
-            let batch: Vec<Happened> = {
+            let batch: Vec<(IncidentId, Happened)> = {
                 let waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.iter().take(BATCH).cloned().collect()
             };
@@ -139,8 +142,8 @@ impl Keeper {
                 return Ok(());
             }
             let mut tx = self.0.store.begin().await?;
-            for happened in &batch {
-                self.write(&mut tx, happened).await?;
+            for (id, happened) in &batch {
+                self.write(&mut tx, *id, happened).await?;
             }
             tx.commit().await?;
             self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain(..batch.len());
@@ -148,7 +151,7 @@ impl Keeper {
         }
     }
 
-    async fn write(&self, tx: &mut Transaction, it: &Happened) -> Result<(), Error> {
+    async fn write(&self, tx: &mut Transaction, id: IncidentId, it: &Happened) -> Result<(), Error> {
         match &it.what {
             What::Appeared(spec) => Ok(checks::add(tx, it.check, &it.name, Origin::Bank, spec).await?),
             What::Stands { standing, change, cause } => {
@@ -158,7 +161,7 @@ impl Keeper {
                 }
                 match change {
                     None => Ok(()),
-                    Some(change) => self.follow(tx, it, change, cause.as_deref()).await,
+                    Some(change) => self.follow(tx, id, it, change, cause.as_deref()).await,
                 }
             }
         }
@@ -167,17 +170,17 @@ impl Keeper {
     async fn follow(
         &self,
         tx: &mut Transaction,
+        id: IncidentId,
         it: &Happened,
         change: &Change,
         cause: Option<&str>,
     ) -> Result<(), Error> {
         if let Change::Opened { state, since, behind } = change {
-            let id = IncidentId::new(self.0.store.clock(), &self.0.chance);
             let (state, since, behind) = (*state, *since, behind.as_ref());
             let (check, title, public, at) = (&it.name, it.title.as_str(), it.public, it.at);
             let opening = Opening { id, check, title, public, state, since, at, cause, behind };
             if incidents::open(tx, &opening).await? && behind.is_none() {
-                self.alarm(tx, id, it, cause).await?;
+                self.alarm(tx, id, it).await?;
             }
             return Ok(());
         }
@@ -187,7 +190,7 @@ impl Keeper {
             Change::Alarmed if incident.behind.is_none() => Ok(()),
             Change::Alarmed => {
                 incidents::stands_alone(tx, incident.id).await?;
-                self.alarm(tx, incident.id, it, cause).await
+                self.alarm(tx, incident.id, it).await
             }
             Change::Worse => Ok(incidents::got_worse(tx, incident.id, cause).await?),
             _ => {
@@ -206,17 +209,11 @@ impl Keeper {
     }
 
     /// Whoever is to be told is told, and the journal with them.
-    async fn alarm(
-        &self,
-        tx: &mut Transaction,
-        id: IncidentId,
-        it: &Happened,
-        cause: Option<&str>,
-    ) -> Result<(), Error> {
+    async fn alarm(&self, tx: &mut Transaction, id: IncidentId, it: &Happened) -> Result<(), Error> {
         for channel in &self.0.channels {
             self.add(tx, id, Kind::Opened, channel, it.at).await?;
         }
-        tell(tx, &self.events().incident_opened(&id.to_string(), &it.name, &it.title, cause))
+        tell(tx, &self.events().incident_opened(&id.to_string(), &it.name, &it.title))
     }
 
     async fn add(

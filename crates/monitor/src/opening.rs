@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use contracts::monitor::{CheckName, Origin};
-use store::{Store, StoreError, Transaction};
+use store::{Store, StoreError};
 
 use crate::check::Check;
-use crate::store::{alerts, checks, incidents, maintenances, spans};
-use crate::watching::{Known, Watch};
+use crate::checks::forget;
+use crate::store::{checks, maintenances, spans};
+use crate::watching::{Asleep, Known, Watch};
 
 /// The number after that of every check that is kept.
 pub(crate) async fn next_id(store: &Store) -> Result<i64, StoreError> {
@@ -36,8 +37,11 @@ pub(crate) async fn take_up(store: &Store, watch: &Watch, settings: Vec<Check>) 
             continue;
         }
         match origin {
-            Origin::Bank => watch.remember(name, id, standing),
-            Origin::Settings if any => leave(&mut tx, id, &name).await?,
+            Origin::Bank => watch.remember(Asleep { name, id, spec, standing }),
+            Origin::Settings if any => {
+                tracing::info!(check = %name, "a check stands in the settings no more, and its history is removed");
+                forget(&mut tx, &checks::Named { id, name, public: spec.public }).await?;
+            }
             // More likely settings that were not found than nothing to be checked any more: what is remembered stays.
             Origin::Settings => {
                 tracing::warn!(check = %name, "the settings name no check at all: this one is not made, and its history stays");
@@ -63,18 +67,6 @@ pub(crate) async fn take_up(store: &Store, watch: &Watch, settings: Vec<Check>) 
     watch.set_maintenances(announced);
     for known in known {
         watch.set(known, true);
-    }
-    Ok(())
-}
-
-/// It stands in the settings no more.
-async fn leave(tx: &mut Transaction, id: i64, name: &CheckName) -> Result<(), StoreError> {
-    tracing::info!(check = %name, "a check stands in the settings no more, and its history is removed");
-    checks::remove(tx, id).await?;
-    if let Some(incident) = incidents::standing(tx, name).await? {
-        let now = tx.now();
-        incidents::close(tx, incident.id, now).await?;
-        alerts::drop_all(tx, incident.id).await?;
     }
     Ok(())
 }

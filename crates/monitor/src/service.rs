@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::keeping::Keeper;
 use crate::metrics::{self, Kept, Known};
+use crate::outcome::Outcome;
 use crate::remembered::Remembered;
 use crate::reports::Reports;
 use crate::sight::Sight;
@@ -229,8 +230,9 @@ impl Monitor {
         let _ = self.0.remembered.recorder().flush().await;
     }
 
-    /// Tells now whoever is to be told of something.
+    /// Tells now whoever is to be told of something, and drops what was told long ago.
     pub async fn tell_now(&self) -> Result<(), Problem> {
+        self.0.alerts.prune().await?;
         self.0.alerts.remind().await?;
         Ok(self.0.alerts.send_due().await?)
     }
@@ -333,16 +335,8 @@ impl Monitor {
         let reports = self.0.reports.read().unwrap_or_else(PoisonError::into_inner);
         let (skews, lists) = (reports.skews(now), reports.lists(now));
         drop(reports);
-        for (service, skew) in skews {
-            if let Some(told) = own::clock(&service) {
-                self.0.watching.observe(&told, own::skewed(skew));
-            }
-        }
-        for (service, lists) in lists {
-            if let Some(told) = own::lists(&service) {
-                self.0.watching.observe(&told, own::aged(lists, now));
-            }
-        }
+        self.observe("clock.", skews.iter().filter_map(|(name, skew)| Some((own::clock(name)?, own::skewed(*skew)))));
+        self.observe("lists.", lists.iter().filter_map(|(name, it)| Some((own::lists(name)?, own::aged(*it, now)))));
     }
 
     /// The certificate of each process; of several instances, the one that ends first speaks for its service.
@@ -359,10 +353,24 @@ impl Monitor {
                 }
             }
         }
-        for (service, certificate) in first {
-            if let Some(told) = own::certificate(&service) {
-                self.0.watching.observe(&told, own::judged(&certificate, now));
-            }
+        let judged = first.iter().filter_map(|(name, it)| Some((own::certificate(name)?, own::judged(it, now))));
+        self.observe("certificate.", judged);
+    }
+
+    /// Takes what is told of those of the bank's own whose names begin so; of the others among them nobody knows any more
+    /// what was said before.
+    fn observe(&self, beginning: &str, told: impl Iterator<Item = (Told, Outcome)>) {
+        let of_these =
+            |seen: &Seen| seen.check.origin == Origin::Bank && seen.check.name.as_str().starts_with(beginning);
+        let before = self.0.watching.seen().into_iter().filter(of_these);
+        let mut silent: BTreeMap<CheckName, CheckSpec> =
+            before.map(|seen| (seen.check.name.clone(), seen.check.spec.clone())).collect();
+        for (told, outcome) in told {
+            silent.remove(&told.name);
+            self.0.watching.observe(&told, outcome);
+        }
+        for (name, spec) in silent {
+            self.0.watching.observe(&Told { name, spec }, own::silence());
         }
     }
 
@@ -415,24 +423,14 @@ impl Monitor {
         for (_, service) in self.0.services.iter().enumerate().filter(|(index, _)| !up.contains(index)) {
             self.observe_truths(service, None);
         }
+        self.0.watching.let_go_of_unheard();
     }
 
     /// What a service says must hold; where it says nothing, nobody knows of what it said before.
     fn observe_truths(&self, service: &str, truths: Option<&[Truth]>) {
-        let Some(parent) = own::service(service) else { return };
-        let before = self.0.watching.seen();
-        let before = before.iter().filter(|seen| seen.check.origin == Origin::Bank);
-        let before = before.filter(|seen| seen.check.spec.parents.contains(&parent.name));
-        let mut silent: BTreeMap<CheckName, CheckSpec> =
-            before.map(|seen| (seen.check.name.clone(), seen.check.spec.clone())).collect();
-        for truth in truths.unwrap_or_default() {
-            let Some(told) = own::truth(service, &truth.name) else { continue };
-            silent.remove(&told.name);
-            self.0.watching.observe(&told, own::holding(truth.holds));
-        }
-        for (name, spec) in silent {
-            self.0.watching.observe(&Told { name, spec }, own::silence());
-        }
+        let told = truths.unwrap_or_default().iter();
+        let told = told.filter_map(|truth| Some((own::truth(service, &truth.name)?, own::holding(truth.holds))));
+        self.observe(&format!("truth.{service}."), told);
     }
 
     /// Whether something that must hold was said not to, and another word, soon, would tell more.

@@ -28,7 +28,7 @@ pub(crate) struct Rule {
 pub(crate) enum Parent {
     /// As far as anybody knows.
     Well,
-    /// Its last result was bad: soon it is known whether it is down.
+    /// Its last result was bad, or has not come since it is in question: soon it is known whether it is down.
     Suspect,
     /// This one is down.
     Down(CheckName),
@@ -90,6 +90,9 @@ pub(crate) struct Standing {
     /// When the first of those that were not good came.
     #[serde(skip)]
     first: Option<Timestamp>,
+    /// Enough were bad, and it is not known yet whose fault that is.
+    #[serde(skip)]
+    waits: bool,
 }
 
 impl Standing {
@@ -108,6 +111,7 @@ impl Standing {
             good: 0,
             silent: 0,
             first: None,
+            waits: false,
         }
     }
 
@@ -126,6 +130,16 @@ impl Standing {
         self.flapping
     }
 
+    /// Whether its last result was not good.
+    pub(crate) const fn is_failing(&self) -> bool {
+        self.not_good > 0
+    }
+
+    /// Whether something is not over.
+    pub(crate) const fn is_troubled(&self) -> bool {
+        self.trouble.is_some()
+    }
+
     /// Whether a few further results, soon, would tell whether something is wrong, or is over.
     pub(crate) fn is_unsure(&self, rule: Rule) -> bool {
         let released = self.trouble.as_ref().is_some_and(|it| it.behind.is_some() && it.alone > 0);
@@ -134,7 +148,7 @@ impl Standing {
             && self.trouble.as_ref().is_some_and(|it| it.state == State::Degraded)
             && self.bad < rule.alarm_after;
         let well = self.good > 0 && self.state != State::Up && self.good < rule.well_after;
-        released || failing || worse || well
+        self.waits || released || failing || worse || well
     }
 
     /// How it looks to those that depend on it.
@@ -149,6 +163,7 @@ impl Standing {
     /// Takes a result, and gives what follows from it.
     pub(crate) fn take(&mut self, verdict: &Verdict, rule: Rule, moment: &Moment) -> Option<Change> {
         self.count(verdict, moment.at);
+        self.waits = false;
         if verdict.state() == State::Unknown {
             if self.silent >= rule.alarm_after && self.trouble.is_none() {
                 self.believe(State::Unknown, moment.at);
@@ -179,7 +194,10 @@ impl Standing {
             let behind = match &moment.parent {
                 Parent::Well => None,
                 // The next result comes soon, and then it is known whose fault it is.
-                Parent::Suspect => return None,
+                Parent::Suspect => {
+                    self.waits = true;
+                    return None;
+                }
                 Parent::Down(name) => Some(name.clone()),
             };
             let since = self.first.unwrap_or(moment.at);

@@ -11,12 +11,15 @@ pub(crate) mod spans;
 use ::store::Migration;
 
 /// The monitor's tables.
-pub const MIGRATIONS: &[Migration] = &[::store::migration!(
-    1,
-    "create",
-    "sql/migrations/sqlite/0001_create.sql",
-    "sql/migrations/postgres/0001_create.sql"
-)];
+pub const MIGRATIONS: &[Migration] = &[
+    ::store::migration!(
+        1,
+        "create",
+        "sql/migrations/sqlite/0001_create.sql",
+        "sql/migrations/postgres/0001_create.sql"
+    ),
+    ::store::migration!(2, "told", "sql/migrations/sqlite/0002_told.sql", "sql/migrations/postgres/0002_told.sql"),
+];
 
 /// All query texts, for [`::store::check::prepare_all`].
 pub const QUERIES: &[&str] = &[alerts::SQL, checks::SQL, incidents::SQL, maintenances::SQL, samples::SQL, spans::SQL];

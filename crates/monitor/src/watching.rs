@@ -33,6 +33,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const BEGIN_WITHIN: Duration = Duration::from_mins(1);
 /// How often what is told again and again is kept while it stays the same.
 const KEPT_EVERY: Duration = Duration::from_secs(10);
+/// For how long after a start the bank's own may stay unspoken of.
+const UNHEARD: Duration = Duration::from_hours(1);
 /// How often the scheduler shows that it is alive, with nothing to do.
 const BEAT: Duration = Duration::from_secs(5);
 
@@ -68,6 +70,7 @@ struct Inner {
     recorder: Recorder,
     keeper: Keeper,
     clock: Clock,
+    begun: Timestamp,
     /// When something is due was changed.
     changed: Notify,
     beat: Mutex<Option<Instant>>,
@@ -81,7 +84,7 @@ struct Table {
     due: BinaryHeap<Reverse<(Instant, i64, u64)>>,
     next_id: i64,
     /// The bank's own that were kept, and not heard of yet since the start.
-    asleep: HashMap<CheckName, (i64, Option<Standing>)>,
+    asleep: HashMap<CheckName, Asleep>,
     maintenances: Vec<Maintenance>,
 }
 
@@ -96,9 +99,19 @@ struct Entry {
     certificate: Option<Certificate>,
     agreed: Option<Agreement>,
     under_way: bool,
+    /// One that needs it failed: until its next result, nobody knows whose fault that is.
+    in_question: bool,
     turn: u64,
     /// When it is made next.
     due: Option<Instant>,
+}
+
+/// One of the bank's own that an earlier run heard of.
+pub(crate) struct Asleep {
+    pub(crate) name: CheckName,
+    pub(crate) id: i64,
+    pub(crate) spec: CheckSpec,
+    pub(crate) standing: Option<Standing>,
 }
 
 /// A check that is kept, with its number and how it stood.
@@ -112,7 +125,8 @@ impl Watch {
     /// Nothing is checked yet. `next_id` is a number that no check has, nor any after it.
     pub(crate) fn new(recorder: Recorder, keeper: Keeper, clock: Clock, next_id: i64) -> Self {
         let table = Mutex::new(Table { next_id, ..Table::default() });
-        Self(Arc::new(Inner { table, recorder, keeper, clock, changed: Notify::new(), beat: Mutex::default() }))
+        let (begun, changed, beat) = (clock.now(), Notify::new(), Mutex::default());
+        Self(Arc::new(Inner { table, recorder, keeper, clock, begun, changed, beat }))
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -146,8 +160,29 @@ impl Watch {
     }
 
     /// The bank's own, of an earlier run: when it is heard of again it is the same.
-    pub(crate) fn remember(&self, name: CheckName, id: i64, standing: Option<Standing>) {
-        self.table().asleep.insert(name, (id, standing));
+    pub(crate) fn remember(&self, asleep: Asleep) {
+        self.table().asleep.insert(asleep.name.clone(), asleep);
+    }
+
+    /// What was wrong with those of the bank's own that nobody spoke of since the start is over, `UNHEARD` after it: they
+    /// are not there any more, and nobody would ever say so.
+    pub(crate) fn let_go_of_unheard(&self) {
+        let at = self.0.clock.now();
+        let mut table = self.table();
+        if at.since(self.0.begun) < UNHEARD {
+            return;
+        }
+        let troubled = |it: &&mut Asleep| it.standing.as_ref().is_some_and(Standing::is_troubled);
+        for asleep in table.asleep.values_mut().filter(troubled) {
+            let check =
+                Check { name: asleep.name.clone(), origin: Origin::Bank, spec: asleep.spec.clone(), probe: None };
+            let entry = Entry::new(Arc::new(check), Standing::new(at));
+            let standing = Box::new(entry.standing.clone());
+            tracing::info!(check = %asleep.name, "nobody speaks of a check any more: what was wrong with it counts as over");
+            let what = What::Stands { standing, change: Some(Change::Recovered), cause: None };
+            self.0.keeper.note(entry.happened(asleep.id, at, what));
+            asleep.standing = None;
+        }
     }
 
     /// It is made no more.
@@ -290,7 +325,7 @@ impl Watch {
         let check =
             Arc::new(Check { name: told.name.clone(), origin: Origin::Bank, spec: told.spec.clone(), probe: None });
         let (id, standing) = match table.asleep.remove(&told.name) {
-            Some((id, standing)) => (id, standing),
+            Some(asleep) => (asleep.id, asleep.standing),
             None => (table.new_id(), None),
         };
         let entry = Entry::new(check, standing.unwrap_or_else(|| Standing::new(now)));
@@ -306,6 +341,10 @@ impl Watch {
         let mut table = self.table();
         let Some(entry) = table.entries.get(&id) else { return };
         let check = entry.check.clone();
+        let fails = matches!(outcome.verdict.state(), State::Degraded | State::Down);
+        if fails && !entry.standing.is_failing() {
+            table.question(&check.spec);
+        }
         let moment = Moment {
             at,
             maintenance: table.maintained(&check.name, at).is_some(),
@@ -319,6 +358,7 @@ impl Watch {
         let cause = verdict.words().map(ToOwned::to_owned);
         entry.message.clone_from(&cause);
         (entry.checked_at, entry.latency) = (Some(at), latency);
+        entry.in_question = false;
         entry.certificate = certificate.or_else(|| entry.certificate.take());
         entry.agreed = agreed.or_else(|| entry.agreed.take());
         if change.is_some() || before != (entry.standing.state(), entry.standing.is_flapping()) {
@@ -366,23 +406,25 @@ impl Table {
     /// Looks again soon at what is not sure, and at those without which it cannot be well.
     fn hurry(&mut self, id: i64, check: &Check) {
         let now = Instant::now();
-        let soon = |spec: &CheckSpec| now + pause(spec);
         if check.probe.is_some() {
-            self.schedule(id, soon(&check.spec));
+            self.schedule(id, now + pause(&check.spec));
         }
-        for parent in &check.spec.parents {
+        self.question(&check.spec);
+    }
+
+    /// Looks soon at those without which it cannot be well.
+    fn question(&mut self, spec: &CheckSpec) {
+        let now = Instant::now();
+        for parent in &spec.parents {
             let Some(id) = self.names.get(parent).copied() else { continue };
-            let calm = |entry: &&Entry| {
-                let known = entry.checked_at.is_some() && entry.standing.state() == State::Up;
-                entry.check.probe.is_some() && !entry.under_way && known
-            };
-            let Some(entry) = self.entries.get(&id).filter(calm) else { continue };
-            if !entry.standing.is_unsure(rule(&entry.check.spec)) {
-                let at = soon(&entry.check.spec).min(now + SHORTEST_PAUSE);
-                // Never later than it would be: many that depend on it may ask, one after the other.
-                if entry.due.is_none_or(|due| at < due) {
-                    self.schedule(id, at);
-                }
+            let asked = |entry: &&mut Entry| entry.check.probe.is_some() && entry.standing.state() != State::Down;
+            let Some(entry) = self.entries.get_mut(&id).filter(asked) else { continue };
+            entry.in_question = true;
+            let paced = entry.under_way || entry.standing.is_unsure(rule(&entry.check.spec));
+            let at = now + pause(&entry.check.spec).min(SHORTEST_PAUSE);
+            // Never later than it would be: many that depend on it may ask, one after the other.
+            if !paced && entry.due.is_none_or(|due| at < due) {
+                self.schedule(id, at);
             }
         }
     }
@@ -395,6 +437,7 @@ impl Table {
             match entry.standing.as_parent(name) {
                 Parent::Down(name) => return Parent::Down(name),
                 Parent::Suspect => worst = Parent::Suspect,
+                Parent::Well if entry.in_question => worst = Parent::Suspect,
                 Parent::Well => {}
             }
         }
@@ -438,6 +481,7 @@ impl Entry {
             certificate: None,
             agreed: None,
             under_way: false,
+            in_question: false,
             turn: 0,
             due: None,
         }

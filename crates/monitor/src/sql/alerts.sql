@@ -11,6 +11,10 @@ delete from alerts where incident_id = $1 and kind = 'reminder' and sent_at is n
 -- name: drop_alerts!
 delete from alerts where incident_id = $1 and sent_at is null and given_up_at is null;
 
+-- name: drop_over!
+delete from alerts where id in (select a.id from alerts a join incidents i on i.id = a.incident_id
+  where a.made_at < $1 and i.until < $1 limit $2);
+
 -- name: forgotten
 -- Incidents that nobody looks after and that a channel heard of for the last time before a moment.
 select i.id, i.check_name, a.channel from incidents i join alerts a on a.incident_id = i.id
@@ -35,7 +39,7 @@ order by a.due_at, a.id limit $2;
 update alerts set sent_at = $2, attempts = attempts + 1, error = null where id = $1;
 
 -- name: postpone!
-update alerts set due_at = $2, attempts = attempts + 1, error = $3 where id = $1;
+update alerts set due_at = $2, attempts = attempts + $4, error = $3 where id = $1;
 
 -- name: give_up!
 update alerts set given_up_at = $2, attempts = attempts + 1, error = $3 where id = $1;

@@ -13,5 +13,5 @@ update checks set standing = $2 where id = $1;
 -- name: remove_check!
 delete from checks where id = $1;
 
--- name: remove_named!
-delete from checks where name = $1;
+-- name: check_named^
+select id, spec from checks where name = $1;

@@ -16,6 +16,9 @@ update incidents set state = $2, cause = $3 where id = $1;
 -- name: close_incident!
 update incidents set until = $2, behind = null where id = $1 and until is null;
 
+-- name: hide_incidents!
+update incidents set public = false where check_name = $1;
+
 -- name: incident^
 select id, check_name, title, state, since, until, cause, behind, acknowledged_by, opened_at from incidents where id = $1;
 

@@ -14,6 +14,7 @@ const DROP_REMINDERS: Query<Affected> = Query::find(SQL, "drop_reminders");
 const DROP_ALERTS: Query<Affected> = Query::find(SQL, "drop_alerts");
 const FORGOTTEN: Query<Many> = Query::find(SQL, "forgotten");
 const DUE_ALERTS: Query<Many> = Query::find(SQL, "due_alerts");
+const DROP_OVER: Query<Affected> = Query::find(SQL, "drop_over");
 const SENT: Query<Affected> = Query::find(SQL, "sent");
 const POSTPONE: Query<Affected> = Query::find(SQL, "postpone");
 const GIVE_UP: Query<Affected> = Query::find(SQL, "give_up");
@@ -44,6 +45,11 @@ pub(crate) async fn drop_reminders(tx: &mut Transaction, incident: IncidentId) -
 /// Nobody needs to be told anything more of it.
 pub(crate) async fn drop_all(tx: &mut Transaction, incident: IncidentId) -> Result<(), StoreError> {
     tx.run(&DROP_ALERTS, params![incident]).await.map(drop)
+}
+
+/// Drops what was told, before a moment, of incidents that were over by then, at most so many; says how many.
+pub(crate) async fn drop_over(tx: &mut Transaction, before: Timestamp, most: u32) -> Result<u64, StoreError> {
+    tx.run(&DROP_OVER, params![before, most]).await
 }
 
 /// What nobody looks after and what a channel last heard of before `at`: the incident, its check, and the channel.
@@ -84,9 +90,15 @@ pub(crate) async fn sent(tx: &mut Transaction, id: Uuid, at: Timestamp) -> Resul
     tx.run(&SENT, params![id, at]).await.map(drop)
 }
 
-/// It is tried again later.
-pub(crate) async fn postpone(tx: &mut Transaction, id: Uuid, until: Timestamp, why: &str) -> Result<(), StoreError> {
-    tx.run(&POSTPONE, params![id, until, why]).await.map(drop)
+/// It is tried again later, after so many more attempts.
+pub(crate) async fn postpone(
+    tx: &mut Transaction,
+    id: Uuid,
+    until: Timestamp,
+    why: &str,
+    attempts: i64,
+) -> Result<(), StoreError> {
+    tx.run(&POSTPONE, params![id, until, why, attempts]).await.map(drop)
 }
 
 /// It is not tried again; without a reason when there is nothing to be told.

@@ -1,6 +1,6 @@
 //! The table of checks.
 
-use ::store::{Affected, Many, Query, StoreError, Transaction, params};
+use ::store::{Affected, Many, Optional, Query, StoreError, Transaction, params};
 use contracts::monitor::{CheckName, CheckSpec, Origin};
 
 use crate::standing::Standing;
@@ -12,7 +12,7 @@ const ADD_CHECK: Query<Affected> = Query::find(SQL, "add_check");
 const SET_SPEC: Query<Affected> = Query::find(SQL, "set_spec");
 const SET_STANDING: Query<Affected> = Query::find(SQL, "set_standing");
 const REMOVE_CHECK: Query<Affected> = Query::find(SQL, "remove_check");
-const REMOVE_NAMED: Query<Affected> = Query::find(SQL, "remove_named");
+const CHECK_NAMED: Query<Optional> = Query::find(SQL, "check_named");
 
 /// A check as it is kept.
 pub(crate) struct Kept {
@@ -55,9 +55,18 @@ pub(crate) async fn all(tx: &mut Transaction) -> Result<Vec<Kept>, StoreError> {
     read.collect()
 }
 
-/// Makes room for a check of this name, where one is kept that is not made.
-pub(crate) async fn make_room(tx: &mut Transaction, name: &CheckName) -> Result<(), StoreError> {
-    tx.run(&REMOVE_NAMED, params![name.as_str()]).await.map(drop)
+/// Which check it is, and whether everybody sees it.
+pub(crate) struct Named {
+    pub(crate) id: i64,
+    pub(crate) name: CheckName,
+    pub(crate) public: bool,
+}
+
+/// The one of this name that is kept, even if it cannot be read.
+pub(crate) async fn named(tx: &mut Transaction, name: &CheckName) -> Result<Option<Named>, StoreError> {
+    let Some(row) = tx.run(&CHECK_NAMED, params![name.as_str()]).await? else { return Ok(None) };
+    let spec: Option<CheckSpec> = serde_json::from_str(&row.get::<String>("spec")?).ok();
+    Ok(Some(Named { id: row.get("id")?, name: name.clone(), public: spec.is_some_and(|spec| spec.public) }))
 }
 
 /// Keeps a new one; one of this number or name stays as it is.

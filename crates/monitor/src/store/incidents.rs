@@ -13,6 +13,7 @@ const STANDING_INCIDENT: Query<Optional> = Query::find(SQL, "standing_incident")
 const STANDS_ALONE: Query<Affected> = Query::find(SQL, "stands_alone");
 const GOT_WORSE: Query<Affected> = Query::find(SQL, "got_worse");
 const CLOSE_INCIDENT: Query<Affected> = Query::find(SQL, "close_incident");
+const HIDE_INCIDENTS: Query<Affected> = Query::find(SQL, "hide_incidents");
 const INCIDENT: Query<Optional> = Query::find(SQL, "incident");
 const HOLD_INCIDENT: Query<Optional> = Query::find(SQL, "hold_incident");
 const INCIDENTS: Query<Many> = Query::find(SQL, "incidents");
@@ -68,6 +69,11 @@ pub(crate) async fn got_worse(tx: &mut Transaction, id: IncidentId, cause: Optio
 /// It is over.
 pub(crate) async fn close(tx: &mut Transaction, id: IncidentId, at: Timestamp) -> Result<(), StoreError> {
     tx.run(&CLOSE_INCIDENT, params![id, at]).await.map(drop)
+}
+
+/// Those of this check are not for everybody any more.
+pub(crate) async fn hide(tx: &mut Transaction, check: &CheckName) -> Result<(), StoreError> {
+    tx.run(&HIDE_INCIDENTS, params![check.as_str()]).await.map(drop)
 }
 
 /// One, with its notes.

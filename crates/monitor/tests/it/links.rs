@@ -179,4 +179,7 @@ async fn a_late_certificate_old_lists_and_a_clock_that_is_off_are_checks_that_ar
     assert_eq!(after(2, 5, 3).await, [State::Down, State::Degraded, State::Degraded]);
     assert_eq!(after(0, 40, 3).await, [State::Down, State::Degraded, State::Down]);
     assert_eq!(after(2, 0, 3).await, [State::Down, State::Down, State::Up]);
+    world.directory.set("depot", Transport::in_process(Router::new()));
+    let since_then = after(0, 0, 20).await;
+    assert_eq!(since_then, [State::Down, State::Down, State::Unknown], "an alarm stands, and of the rest nobody knows");
 }

@@ -11,6 +11,7 @@ mod remembering;
 mod remembering_shown;
 mod watching;
 mod watching_alerts;
+mod watching_parents;
 
 use std::sync::Arc;
 use std::time::Duration;

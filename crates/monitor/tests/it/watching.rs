@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use aaa::{Principal, Problem, Signer};
 use contracts::Limit;
 use contracts::monitor::{
-    AcknowledgeIncident, AnnounceMaintenance, Check, CheckKind, CheckSpec, EndMaintenance, GetIncident,
+    AcknowledgeIncident, AnnounceMaintenance, Check, CheckKind, CheckSpec, EndMaintenance, GetBoard, GetIncident,
     GetWholeHistory, Incident, ListChecks, ListIncidents, ListMaintenances, NoteIncident, RemoveCheck, SetCheck, Span,
     State, TryCheck,
 };
@@ -120,7 +120,7 @@ impl Bench {
         self.superuser().call(all).await.unwrap().items
     }
 
-    async fn told(&self) -> Vec<String> {
+    pub(crate) async fn told(&self) -> Vec<String> {
         let dump = self.store.dump().await.unwrap();
         let outbox = dump.iter().find(|(table, _)| table.contains("outbox") && !table.contains("head")).unwrap().1;
         let known = contracts::events::Action::ALL.iter().map(|action| action.name());
@@ -192,35 +192,6 @@ async fn an_incident_opens_after_three_failures_and_ends_after_two_successes_acr
         let over = bench.incidents().await.remove(0);
         assert_eq!((over.id, over.until), (opened.id, Some(bench.clock.now())));
         assert_eq!(bench.told().await, ["CHECK_ADDED", "INCIDENT_CLOSED", "INCIDENT_OPENED"]);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_stands_behind_another_opens_in_silence() {
-    for bench in Bench::all(&[], "").await {
-        let (mut router, mut shop) = (Target::new(), Target::new());
-        bench.set("router", router.spec()).await;
-        let parents = vec!["router".parse().unwrap()];
-        bench.set("shop", CheckSpec { parents: parents.clone(), ..shop.spec() }).await;
-        bench.rounds(2).await;
-        router.fall();
-        shop.fall();
-        bench.rounds(6).await;
-        let open = bench.incidents().await;
-        let of = |name: &str| open.iter().find(|it| it.check.as_str() == name).unwrap().clone();
-        assert_eq!((of("router").behind, of("shop").behind), (None, Some(parents[0].clone())));
-        assert_eq!(bench.told().await.iter().filter(|it| *it == "INCIDENT_OPENED").count(), 1);
-        router.rise();
-        bench.rounds(6).await;
-        let open = bench.incidents().await;
-        assert_eq!(open.iter().find(|it| it.check.as_str() == "shop").unwrap().behind, None);
-        assert_eq!(bench.told().await.iter().filter(|it| *it == "INCIDENT_OPENED").count(), 2, "now it is alone");
-        let circle = SetCheck {
-            name: "router".parse().unwrap(),
-            spec: CheckSpec { parents: vec!["shop".parse().unwrap()], ..router.spec() },
-        };
-        let refused = bench.superuser().call(circle).await.unwrap_err();
-        assert_eq!((refused.status(), refused.faults()[0].field.as_str()), (StatusCode::BAD_REQUEST, "spec.parents"));
     }
 }
 
@@ -369,6 +340,45 @@ async fn a_removed_check_is_gone_with_its_open_incident_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_in_the_place_of_one_that_is_kept_and_not_made_begins_anew() {
+    let mut target = Target::new();
+    let written = format!(
+        "[checks.shop]\nkind = \"tcp\"\ntarget = \"127.0.0.1:{}\"\nprivate = true\nevery = \"10s\"\n",
+        target.port
+    );
+    for mut bench in Bench::all(&[], &written).await {
+        target.fall();
+        bench.rounds(3).await;
+        bench.set_settings("").await;
+        assert_eq!(bench.incidents().await[0].until, None);
+        target.rise();
+        bench.set("shop", target.spec()).await;
+        assert_eq!(bench.incidents().await[0].until, Some(bench.clock.now()), "nobody would ever say that it is over");
+        bench.rounds(2).await;
+        let ask = GetWholeHistory { name: "shop".parse().unwrap(), from: None, to: None };
+        assert_eq!(bench.superuser().call(ask).await.unwrap().spent.down, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn incidents_of_a_check_that_was_private_at_last_are_not_for_everybody() {
+    for bench in Bench::all(&[], "").await {
+        let mut target = Target::new();
+        bench.set("shop", target.spec()).await;
+        target.fall();
+        bench.rounds(3).await;
+        let public = async || bench.directory.caller().call(GetBoard {}).await.unwrap().incidents.len();
+        assert_eq!(public().await, 1);
+        bench.set("shop", CheckSpec { public: false, ..target.spec() }).await;
+        bench.clock.advance(Duration::from_mins(1));
+        assert_eq!(public().await, 0);
+        bench.superuser().call(RemoveCheck { name: "shop".parse().unwrap() }).await.unwrap();
+        bench.clock.advance(Duration::from_mins(1));
+        assert_eq!((public().await, bench.incidents().await.len()), (0, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_superusers_may_and_only_what_is_theirs() {
     for bench in
         Bench::all(&["depot"], "[checks.site]\nkind = \"tcp\"\ntarget = \"127.0.0.1:1\"\nprivate = true\n").await
@@ -434,6 +444,27 @@ async fn the_banks_own_services_and_truths_are_checks_that_a_restart_knows_again
         assert_eq!(bench.state("service.depot").await, State::Up);
         let open: Vec<_> = bench.incidents().await.into_iter().filter(|it| it.until.is_none()).collect();
         assert_eq!(open.len(), 1, "{open:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_wrong_with_one_of_the_banks_own_that_is_not_there_any_more_is_over_after_an_hour() {
+    for mut bench in Bench::all(&["depot", SERVICE], "").await {
+        let own = TestDatabase::sqlite().unwrap();
+        let depot = Depot(Store::open(&own.database, &[], bench.clock.clone()).await.unwrap());
+        let depot = common(Api::new(depot, gate(&bench.clock))).finish().unwrap();
+        bench.directory.set("depot", Transport::in_process(depot.router));
+        bench.rounds(3).await;
+        bench.restart().await;
+        let ready = axum::routing::get(async || r#"{"ok":true}"#);
+        let newer = axum::Router::new().route("/health/ready", ready);
+        bench.directory.set("depot", Transport::in_process(newer));
+        bench.rounds(300).await;
+        assert_eq!(bench.incidents().await[0].until, None, "it may only be late");
+        bench.clock.advance(Duration::from_mins(20));
+        bench.rounds(1).await;
+        let over = bench.incidents().await;
+        assert_eq!((over.len(), over[0].until), (1, Some(bench.clock.now())));
     }
 }
 

@@ -313,5 +313,15 @@ async fn who_was_given_up_on_is_reminded_and_hears_of_the_end() {
         bench.monitor.tell_now().await.unwrap();
         let kinds: Vec<_> = inbox.verified().into_iter().map(|(_, body)| body["type"].clone()).collect();
         assert_eq!(kinds, ["incident.opened", "incident.reminder", "incident.recovered"]);
+        let kept = async || {
+            let dump = bench.store.dump().await.unwrap();
+            dump.into_iter().find(|(table, _)| table == "alerts").map(|(_, rows)| rows.len())
+        };
+        assert_eq!(kept().await, Some(3));
+        for days in [89, 2] {
+            bench.clock.advance(Duration::from_hours(24 * days));
+            bench.monitor.tell_now().await.unwrap();
+        }
+        assert_eq!(kept().await.unwrap_or(0), 0, "for ever is too long");
     }
 }

@@ -99,7 +99,9 @@ texts! {
     incidents_all "Tous" "All";
     no_incident_yet "Aucun incident." "No incidents.";
     acknowledge "Prendre en charge" "Look after it";
-    acknowledge_explained "Plus personne ne reçoit de rappel pour cet incident." "Nobody is reminded of this incident any more.";
+    acknowledge_explained "Dès que vous le prenez en charge, plus personne ne reçoit de rappel."
+        "As soon as you look after it, nobody is reminded of it any more.";
+    no_note_yet "Aucune note." "No notes.";
     note_word "Note" "Note";
     notes_word "Notes" "Notes";
     note_add "Ajouter une note" "Add a note";

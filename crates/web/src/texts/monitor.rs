@@ -14,7 +14,7 @@ texts! {
     some_degraded "Tout répond, mais pas tout comme il faut." "Everything answers, but not all of it as it should.";
     under_way "En cours" "Under way";
     announced "Travaux annoncés" "Announced work";
-    past_incidents "Incidents des 14 derniers jours" "Incidents of the last 14 days";
+    past_incidents "Incidents terminés ces 14 derniers jours" "Incidents that ended in the last 14 days";
     no_incidents "Aucun incident." "No incidents.";
     incidents "Incidents" "Incidents";
     incident "Incident" "Incident";

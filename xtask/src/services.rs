@@ -48,14 +48,16 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
     let proves = args.is_empty() && extra.iter().any(|(name, _)| *name == PROVE);
     if proves {
         // They come afterwards, built as they are deployed: unoptimized, the many seeds take hours.
-        test.arg("--").args(FAULTS.iter().flat_map(|name| ["--skip", *name]));
+        test.arg("--").args(OPTIMIZED.iter().flat_map(|name| ["--skip", *name]));
     }
     let mut outcome = run(test.envs(extra.iter().copied()));
     if outcome.is_ok() && proves {
-        section("Test, faults by seed");
-        let mut faults = cargo(&root);
-        faults.args(["test", "--locked", "--release", "-p", "journal", "--test", "faults", "--", "--nocapture"]);
-        outcome = run(faults.envs(services.environment()).envs(extra.iter().copied()));
+        section("Test, optimized: faults by seed, and a journal that grows");
+        let mut journal = cargo(&root);
+        journal
+            .args(["test", "--locked", "--release", "-p", "journal", "--tests", "--", "--nocapture"])
+            .args(OPTIMIZED);
+        outcome = run(journal.envs(services.environment()).envs(extra.iter().copied()));
     }
     if outcome.is_ok() && args.is_empty() {
         section("Test, the services apart");
@@ -70,8 +72,12 @@ pub(crate) fn test(args: &[String], extra: &[(&str, &str)]) -> Result<(), Failur
 
 /// What asks for the long forms.
 pub(crate) const PROVE: &str = "GUICHET_PROVE";
-/// The tests of many faults.
-const FAULTS: &[&str] = &["what_the_sources_committed_is_in_the_journal", "machines_that_part_from_the_broker"];
+/// The tests of many faults and of many entries.
+const OPTIMIZED: &[&str] = &[
+    "what_the_sources_committed_is_in_the_journal",
+    "machines_that_part_from_the_broker",
+    "filters_and_counts_do_not_grow_with_the_journal",
+];
 
 /// The tests of the bank that do not mind how it runs: they run a second time with each service in a process of its own.
 const IN_ANY_WAY: &[&str] =

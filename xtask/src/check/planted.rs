@@ -155,3 +155,32 @@ fn faulty_crate(at: &Path) -> Result<(), Failure> {
                    checksum = \"db8dcfca086c1143c9270ac42a2bbd8a7ee477b78ac8e45b19abfb0cbede4b6f\"\n"; // not-a-secret: a digest
     write(at, "Cargo.lock", &format!("{text}\n{package}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo;
+    use crate::services::PROVE;
+
+    /// Steps with a program of their own, which would have to be built or fetched first.
+    const WITH_PROGRAMS: &[&str] = &["cargo-audit", "cargo-deny", "unused-dependencies", "bandit", "pip-audit"];
+
+    /// All of them in `prove`, but for those that `GUICHET_CHECK_WITHOUT` names: not every machine reaches what they ask.
+    #[test]
+    fn a_planted_flaw_of_each_kind_is_seen() {
+        let named = std::env::var("GUICHET_CHECK_WITHOUT").unwrap_or_default();
+        let without: Vec<String> = match std::env::var_os(PROVE) {
+            Some(_) => named.split_whitespace().map(str::to_owned).collect(),
+            None => WITH_PROGRAMS.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let (root, target) = (repo::root().unwrap(), tempfile::tempdir().unwrap());
+        let database = std::env::var_os("GUICHET_ADVISORY_DB").map(Into::into);
+        let target = match std::env::var_os(PROVE) {
+            // What they build is kept.
+            Some(_) => repo::target(&root).join("check"),
+            None => target.path().into(),
+        };
+        std::fs::create_dir_all(&target).unwrap();
+        command(&Place { root, target, database }, &without).unwrap();
+    }
+}

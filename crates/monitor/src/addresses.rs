@@ -16,6 +16,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::outgoing::Silence;
 
@@ -25,7 +26,9 @@ const STAGGER: Duration = Duration::from_millis(250);
 const MOST_ADDRESSES: usize = 8;
 /// Names that are looked up at a time. Each holds a thread until its name servers answer or the resolver gives up, which may
 /// be long after the check did; databases need threads of the same pool.
-static LOOKUPS: Semaphore = Semaphore::const_new(64);
+static LOOKUPS: Semaphore = Semaphore::const_new(200);
+/// How long one waits for its turn: after that it is this machine that cannot, and the check says nothing.
+const TURN: Duration = Duration::from_millis(500);
 /// What comes over a connection at most, encrypted or not; the answers that are read are smaller.
 const MOST_BYTES: usize = 2 * 1024 * 1024;
 
@@ -90,7 +93,8 @@ fn is_global_v6(address: Ipv6Addr) -> bool {
 
 /// What this machine's resolver says, however long it takes: whoever gave up waiting leaves it under way.
 async fn looked_up(host: String, port: u16) -> Result<Vec<SocketAddr>, Silence> {
-    let permit = LOOKUPS.acquire().await.map_err(|_| Silence::Name)?;
+    let full = |_| Silence::Here("too many names are being looked up".to_owned());
+    let permit = timeout(TURN, LOOKUPS.acquire()).await.map_err(full)?.map_err(|_| Silence::Name)?;
     let found = tokio::task::spawn_blocking(move || {
         let _until_it_is_over = permit;
         (host, port).to_socket_addrs().map(Iterator::collect)

@@ -188,14 +188,15 @@ impl Alerts {
 
     /// Through one channel, in order. One that cannot be used now keeps all of them waiting, and is tried once for all.
     async fn send(&self, alerts: Vec<Alert>) -> Result<(), Error> {
-        let mut away: Option<(Duration, String)> = None;
+        let mut away: Option<String> = None;
         for alert in alerts {
             if alert.kind == Kind::Recovered && !alert.told {
                 self.settle(&alert, |now| Settled::GivenUp(now, None)).await?;
                 continue;
             }
-            if let Some((wait, why)) = &away {
-                self.settle(&alert, |now| Settled::Waits(now.plus(*wait), why.clone())).await?;
+            if let Some(why) = &away {
+                // Soon: it may be that one alone which is not taken.
+                self.settle(&alert, |now| Settled::Waits(now.plus(FIRST), why.clone())).await?;
                 continue;
             }
             let told = match self.alerting.way(&alert.channel) {
@@ -211,7 +212,7 @@ impl Alerts {
                 Err(Untold::Later(why)) if lasting => {
                     let wait = FIRST.saturating_mul(1_u32.checked_shl(alert.attempts).unwrap_or(u32::MAX)).min(LONGEST);
                     tracing::warn!(channel = alert.channel, check = %alert.check, why, "somebody could not be told: tried again");
-                    away = Some((wait, why.clone()));
+                    away = Some(why.clone());
                     self.settle(&alert, |now| Settled::Later(now.plus(wait), why)).await?;
                 }
                 Err(Untold::Later(why) | Untold::Never(why)) => {

@@ -103,8 +103,8 @@ pub(crate) async fn remove_check(monitor: Monitor, call: Call<RemoveCheck, Monit
 /// A check is gone, and with it what is kept of it but for its incidents: the one that stands is over, without a word.
 pub(crate) async fn forget(tx: &mut Transaction, check: &rows::Named) -> Result<(), StoreError> {
     rows::remove(tx, check.id).await?;
-    if let Some(incident) = incidents::standing(tx, &check.name).await? {
-        let now = tx.now();
+    let now = tx.now();
+    if let Some(incident) = incidents::standing(tx, &check.name, now).await? {
         incidents::close(tx, incident.id, now).await?;
         alerts::drop_all(tx, incident.id).await?;
     }

@@ -184,7 +184,7 @@ impl Keeper {
             }
             return Ok(());
         }
-        let Some(incident) = incidents::standing(tx, &it.name).await? else { return Ok(()) };
+        let Some(incident) = incidents::standing(tx, &it.name, it.at).await? else { return Ok(()) };
         match change {
             // Written before: whether a commit arrived is not always known.
             Change::Alarmed if incident.behind.is_none() => Ok(()),

@@ -423,14 +423,19 @@ impl Monitor {
         for (_, service) in self.0.services.iter().enumerate().filter(|(index, _)| !up.contains(index)) {
             self.observe_truths(service, None);
         }
-        self.0.watching.let_go_of_unheard();
     }
 
     /// What a service says must hold; where it says nothing, nobody knows of what it said before.
     fn observe_truths(&self, service: &str, truths: Option<&[Truth]>) {
         let told = truths.unwrap_or_default().iter();
         let told = told.filter_map(|truth| Some((own::truth(service, &truth.name)?, own::holding(truth.holds))));
-        self.observe(&format!("truth.{service}."), told);
+        let told: Vec<(Told, Outcome)> = told.collect();
+        let named = told.iter().map(|(told, _)| told.name.clone()).collect();
+        let beginning = format!("truth.{service}.");
+        self.observe(&beginning, told.into_iter());
+        if truths.is_some() {
+            self.0.watching.told_of(&beginning, &named);
+        }
     }
 
     /// Whether something that must hold was said not to, and another word, soon, would tell more.

@@ -155,7 +155,8 @@ impl Standing {
     pub(crate) fn as_parent(&self, name: &CheckName) -> Parent {
         match (self.state, self.bad) {
             (State::Down, _) => Parent::Down(name.clone()),
-            (_, 0) => Parent::Well,
+            // Of one that says nothing any more nobody knows, and nobody would ever.
+            (_, bad) if bad == 0 || self.silent > 0 => Parent::Well,
             _ => Parent::Suspect,
         }
     }
@@ -210,7 +211,11 @@ impl Standing {
         }
         if trouble.behind.is_some() {
             // Results from before the other one came back say nothing: it has to fail alone for as long as any.
-            trouble.alone = if moment.parent == Parent::Well { trouble.alone.saturating_add(1) } else { 0 };
+            match moment.parent {
+                Parent::Well => trouble.alone = trouble.alone.saturating_add(1),
+                Parent::Suspect => {}
+                Parent::Down(_) => trouble.alone = 0,
+            }
             if trouble.alone >= rule.alarm_after {
                 (trouble.behind, trouble.alone) = (None, 0);
                 return Some(Change::Alarmed);

@@ -5,7 +5,7 @@
 //! all goes on. Must not know what a check does, nor how anybody is told.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const BEGIN_WITHIN: Duration = Duration::from_mins(1);
 /// How often what is told again and again is kept while it stays the same.
 const KEPT_EVERY: Duration = Duration::from_secs(10);
-/// For how long after a start the bank's own may stay unspoken of.
+/// For how long a service may leave out one that it told of.
 const UNHEARD: Duration = Duration::from_hours(1);
 /// How often the scheduler shows that it is alive, with nothing to do.
 const BEAT: Duration = Duration::from_secs(5);
@@ -70,7 +70,6 @@ struct Inner {
     recorder: Recorder,
     keeper: Keeper,
     clock: Clock,
-    begun: Timestamp,
     /// When something is due was changed.
     changed: Notify,
     beat: Mutex<Option<Instant>>,
@@ -85,6 +84,8 @@ struct Table {
     next_id: i64,
     /// The bank's own that were kept, and not heard of yet since the start.
     asleep: HashMap<CheckName, Asleep>,
+    /// Since when the service that told of one does not any more, though it tells of others.
+    unnamed: HashMap<CheckName, Timestamp>,
     maintenances: Vec<Maintenance>,
 }
 
@@ -99,8 +100,10 @@ struct Entry {
     certificate: Option<Certificate>,
     agreed: Option<Agreement>,
     under_way: bool,
-    /// One that needs it failed: until its next result, nobody knows whose fault that is.
-    in_question: bool,
+    /// When it was made last, or is being made since.
+    begun: Option<Instant>,
+    /// When one that needs it failed: until it was made after that, nobody knows whose fault it is.
+    in_question: Option<Instant>,
     turn: u64,
     /// When it is made next.
     due: Option<Instant>,
@@ -125,8 +128,7 @@ impl Watch {
     /// Nothing is checked yet. `next_id` is a number that no check has, nor any after it.
     pub(crate) fn new(recorder: Recorder, keeper: Keeper, clock: Clock, next_id: i64) -> Self {
         let table = Mutex::new(Table { next_id, ..Table::default() });
-        let (begun, changed, beat) = (clock.now(), Notify::new(), Mutex::default());
-        Self(Arc::new(Inner { table, recorder, keeper, clock, begun, changed, beat }))
+        Self(Arc::new(Inner { table, recorder, keeper, clock, changed: Notify::new(), beat: Mutex::default() }))
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -164,24 +166,35 @@ impl Watch {
         self.table().asleep.insert(asleep.name.clone(), asleep);
     }
 
-    /// What was wrong with those of the bank's own that nobody spoke of since the start is over, `UNHEARD` after it: they
-    /// are not there any more, and nobody would ever say so.
-    pub(crate) fn let_go_of_unheard(&self) {
+    /// A service told of these, and of no other check whose name begins so. What was wrong with one that it has not told of
+    /// for `UNHEARD` is over: it is not there any more, and nobody would ever say so.
+    pub(crate) fn told_of(&self, beginning: &str, named: &BTreeSet<CheckName>) {
         let at = self.0.clock.now();
         let mut table = self.table();
-        if at.since(self.0.begun) < UNHEARD {
-            return;
-        }
-        let troubled = |it: &&mut Asleep| it.standing.as_ref().is_some_and(Standing::is_troubled);
-        for asleep in table.asleep.values_mut().filter(troubled) {
-            let check =
-                Check { name: asleep.name.clone(), origin: Origin::Bank, spec: asleep.spec.clone(), probe: None };
-            let entry = Entry::new(Arc::new(check), Standing::new(at));
+        let Table { entries, names, asleep, unnamed, .. } = &mut *table;
+        unnamed.retain(|name, _| !named.contains(name));
+        let of_these = |name: &&CheckName| name.as_str().starts_with(beginning) && !named.contains(*name);
+        let missing: Vec<CheckName> = names.keys().chain(asleep.keys()).filter(of_these).cloned().collect();
+        for name in missing {
+            if at.since(*unnamed.entry(name.clone()).or_insert(at)) < UNHEARD {
+                continue;
+            }
+            let happened = if let Some(known) = asleep.get_mut(&name) {
+                let entry = known.entry(at);
+                known.standing.take().filter(Standing::is_troubled).map(|_| (known.id, entry))
+            } else {
+                let entry = names.get(&name).and_then(|id| Some((*id, entries.get_mut(id)?)));
+                let bank = entry.filter(|(_, it)| it.check.origin == Origin::Bank && it.standing.is_troubled());
+                bank.map(|(id, entry)| {
+                    entry.standing = Standing::new(at);
+                    (id, Entry::new(entry.check.clone(), Standing::new(at)))
+                })
+            };
+            let Some((id, entry)) = happened else { continue };
+            tracing::info!(check = %name, "its service does not tell of a check any more: what was wrong counts as over");
             let standing = Box::new(entry.standing.clone());
-            tracing::info!(check = %asleep.name, "nobody speaks of a check any more: what was wrong with it counts as over");
             let what = What::Stands { standing, change: Some(Change::Recovered), cause: None };
-            self.0.keeper.note(entry.happened(asleep.id, at, what));
-            asleep.standing = None;
+            self.0.keeper.note(entry.happened(id, at, what));
         }
     }
 
@@ -304,6 +317,9 @@ impl Watch {
 
     async fn make(&self, id: i64, check: &Check) {
         let Some(probe) = &check.probe else { return };
+        if let Some(entry) = self.table().entries.get_mut(&id) {
+            entry.begun = Some(Instant::now());
+        }
         let limit = check.spec.timeout.duration();
         let outcome = timeout(limit.saturating_add(GRACE), probe.run()).await;
         let late = |_| Verdict::Bad(format!("no answer within {}", check.spec.timeout)).into();
@@ -358,7 +374,10 @@ impl Watch {
         let cause = verdict.words().map(ToOwned::to_owned);
         entry.message.clone_from(&cause);
         (entry.checked_at, entry.latency) = (Some(at), latency);
-        entry.in_question = false;
+        let answered = entry.begun >= entry.in_question;
+        if answered {
+            entry.in_question = None;
+        }
         entry.certificate = certificate.or_else(|| entry.certificate.take());
         entry.agreed = agreed.or_else(|| entry.agreed.take());
         if change.is_some() || before != (entry.standing.state(), entry.standing.is_flapping()) {
@@ -366,12 +385,12 @@ impl Watch {
             let standing = Box::new(entry.standing.clone());
             self.0.keeper.note(entry.happened(id, at, What::Stands { standing, change, cause }));
         }
-        let unsure = entry.standing.is_unsure(rule(&check.spec));
-        if unsure {
-            table.hurry(id, &check);
+        let unsure = entry.standing.is_unsure(rule(&check.spec)) || !answered;
+        if unsure && check.probe.is_some() {
+            table.schedule(id, Instant::now() + pause(&check.spec));
         }
         drop(table);
-        if unsure {
+        if unsure || fails {
             self.0.changed.notify_one();
         }
     }
@@ -385,6 +404,13 @@ impl Drop for UnderWay {
         if let Some(entry) = self.0.table().entries.get_mut(&self.1) {
             entry.under_way = false;
         }
+    }
+}
+
+impl Asleep {
+    fn entry(&self, at: Timestamp) -> Entry {
+        let (name, spec) = (self.name.clone(), self.spec.clone());
+        Entry::new(Arc::new(Check { name, origin: Origin::Bank, spec, probe: None }), Standing::new(at))
     }
 }
 
@@ -403,23 +429,15 @@ impl Table {
         }
     }
 
-    /// Looks again soon at what is not sure, and at those without which it cannot be well.
-    fn hurry(&mut self, id: i64, check: &Check) {
-        let now = Instant::now();
-        if check.probe.is_some() {
-            self.schedule(id, now + pause(&check.spec));
-        }
-        self.question(&check.spec);
-    }
-
-    /// Looks soon at those without which it cannot be well.
+    /// Looks soon at those without which it cannot be well. Once for each failure: were it for each result, those that share
+    /// a parent would keep it in question for one another.
     fn question(&mut self, spec: &CheckSpec) {
         let now = Instant::now();
         for parent in &spec.parents {
             let Some(id) = self.names.get(parent).copied() else { continue };
             let asked = |entry: &&mut Entry| entry.check.probe.is_some() && entry.standing.state() != State::Down;
             let Some(entry) = self.entries.get_mut(&id).filter(asked) else { continue };
-            entry.in_question = true;
+            entry.in_question = Some(now);
             let paced = entry.under_way || entry.standing.is_unsure(rule(&entry.check.spec));
             let at = now + pause(&entry.check.spec).min(SHORTEST_PAUSE);
             // Never later than it would be: many that depend on it may ask, one after the other.
@@ -437,7 +455,7 @@ impl Table {
             match entry.standing.as_parent(name) {
                 Parent::Down(name) => return Parent::Down(name),
                 Parent::Suspect => worst = Parent::Suspect,
-                Parent::Well if entry.in_question => worst = Parent::Suspect,
+                Parent::Well if entry.in_question.is_some() => worst = Parent::Suspect,
                 Parent::Well => {}
             }
         }
@@ -481,7 +499,8 @@ impl Entry {
             certificate: None,
             agreed: None,
             under_way: false,
-            in_question: false,
+            begun: None,
+            in_question: None,
             turn: 0,
             due: None,
         }

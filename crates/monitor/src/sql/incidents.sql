@@ -4,8 +4,9 @@ insert into incidents (id, check_name, title, public, state, since, opened_at, c
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing;
 
 -- name: standing_incident^
+-- One that began after a moment is not the one of which that moment tells.
 select id, check_name, title, state, since, until, cause, behind, acknowledged_by, opened_at from incidents
-where check_name = $1 and until is null;
+where check_name = $1 and until is null and opened_at <= $2;
 
 -- name: stands_alone!
 update incidents set behind = null where id = $1;

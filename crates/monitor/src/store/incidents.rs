@@ -50,9 +50,13 @@ pub(crate) async fn open(tx: &mut Transaction, it: &Opening<'_>) -> Result<bool,
     Ok(tx.run(&OPEN_INCIDENT, parameters).await? == 1)
 }
 
-/// The one of a check that is not over, without its notes.
-pub(crate) async fn standing(tx: &mut Transaction, check: &CheckName) -> Result<Option<Incident>, StoreError> {
-    let row = tx.run(&STANDING_INCIDENT, params![check.as_str()]).await?;
+/// The one of a check that is not over, and had begun at a moment; without its notes.
+pub(crate) async fn standing(
+    tx: &mut Transaction,
+    check: &CheckName,
+    at: Timestamp,
+) -> Result<Option<Incident>, StoreError> {
+    let row = tx.run(&STANDING_INCIDENT, params![check.as_str(), at]).await?;
     row.map(|row| Ok(read(&row)?.incident)).transpose()
 }
 

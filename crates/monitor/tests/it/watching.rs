@@ -448,23 +448,35 @@ async fn the_banks_own_services_and_truths_are_checks_that_a_restart_knows_again
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_wrong_with_one_of_the_banks_own_that_is_not_there_any_more_is_over_after_an_hour() {
-    for mut bench in Bench::all(&["depot", SERVICE], "").await {
-        let own = TestDatabase::sqlite().unwrap();
-        let depot = Depot(Store::open(&own.database, &[], bench.clock.clone()).await.unwrap());
-        let depot = common(Api::new(depot, gate(&bench.clock))).finish().unwrap();
-        bench.directory.set("depot", Transport::in_process(depot.router));
-        bench.rounds(3).await;
-        bench.restart().await;
-        let ready = axum::routing::get(async || r#"{"ok":true}"#);
-        let newer = axum::Router::new().route("/health/ready", ready);
-        bench.directory.set("depot", Transport::in_process(newer));
-        bench.rounds(300).await;
-        assert_eq!(bench.incidents().await[0].until, None, "it may only be late");
-        bench.clock.advance(Duration::from_mins(20));
-        bench.rounds(1).await;
-        let over = bench.incidents().await;
-        assert_eq!((over.len(), over[0].until), (1, Some(bench.clock.now())));
+async fn what_was_wrong_with_a_truth_that_its_service_tells_of_no_more_is_over_after_an_hour() {
+    for restarted in [true, false] {
+        for mut bench in Bench::all(&["depot", SERVICE], "").await {
+            let own = TestDatabase::sqlite().unwrap();
+            let depot = Depot(Store::open(&own.database, &[], bench.clock.clone()).await.unwrap());
+            let depot = common(Api::new(depot, gate(&bench.clock))).finish().unwrap();
+            bench.directory.set("depot", Transport::in_process(depot.router));
+            bench.rounds(3).await;
+            if restarted {
+                bench.restart().await;
+            }
+            bench.directory.set("depot", Transport::in_process(axum::Router::new()));
+            bench.rounds(1).await;
+            bench.clock.advance(Duration::from_hours(2));
+            bench.rounds(1).await;
+            let open = async || bench.incidents().await.into_iter().filter(|it| it.until.is_none()).count();
+            assert!(open().await >= 1, "one that is down has not changed its mind");
+            let ready = axum::routing::get(async || r#"{"ok":true}"#);
+            let truths = axum::routing::get(async || r#"[{"name":"the roof is on","holds":true}]"#);
+            let newer = axum::Router::new().route("/health/ready", ready).route("/health/truths", truths);
+            bench.directory.set("depot", Transport::in_process(newer));
+            bench.rounds(3).await;
+            bench.clock.advance(Duration::from_mins(50));
+            bench.rounds(1).await;
+            assert_eq!(open().await, 1, "it may have been left out by mistake");
+            bench.clock.advance(Duration::from_mins(10));
+            bench.rounds(1).await;
+            assert_eq!(open().await, 0);
+        }
     }
 }
 

@@ -25,15 +25,18 @@ const ENTRIES_BETWEEN: Query<Many> = Query::find(ENTRY_SQL, "entries_between");
 
 /// Words that fewer entries hold can be looked up.
 const FEW: i64 = 20_000;
-/// So many kinds are looked up each by itself, where words are looked for besides.
-const FEW_KINDS: usize = 8;
 /// Where words are looked for in entry after entry: how many of them first, and at most, are read at a time.
 const FIRST_STEP: i64 = 200;
 const LONGEST_STEP: i64 = 5_000;
+/// With more kinds than this the steps stay shorter, since so many of each are looked up.
+const FEW_KINDS: usize = 8;
+const SHORT_STEP: i64 = 500;
 /// Words that were not met often enough in so many of the newest entries may be rare.
 const SAID_LITTLE: usize = 600;
+/// Words that one in so many entries holds are not rare.
+const OFTEN: usize = 10;
 /// Entries that are looked through for words in one go. What is older is found by going on from there.
-const LOOKED_THROUGH: usize = 50_000;
+const LOOKED_THROUGH: usize = 20_000;
 
 /// Which entries are asked for.
 #[derive(Clone, Debug)]
@@ -104,8 +107,11 @@ async fn with_words(
     let enough = usize::try_from(most).unwrap_or(usize::MAX);
     // A member's own entries alone are looked at, whatever the filter: not even the time it takes tells of others.
     let mut may_be_rare = !matches!(filter.whose, Whose::For(_)) && filter.trace_id.is_none();
+    let longest = if filter.of_any_kind || filter.kinds.len() <= FEW_KINDS { LONGEST_STEP } else { SHORT_STEP };
     let (mut spots, mut at, mut step, mut seen) = (Vec::new(), before, FIRST_STEP, 0_usize);
     loop {
+        // Others have their turn: SQLite answers without ever waiting.
+        tokio::task::yield_now().await;
         let next = by_index(tx, filter, at, step).await?;
         seen = seen.saturating_add(next.len());
         let end = next.last().filter(|_| Spots::is_full(next.len(), step)).map(|last| last.place);
@@ -120,6 +126,12 @@ async fn with_words(
         let Some(end) = end else { return Ok(Spots { spots, rest: None }) };
         if may_be_rare && seen >= SAID_LITTLE {
             may_be_rare = false;
+            let (done, below) = super::wordless(tx).await?;
+            if spots.len().saturating_mul(OFTEN) >= seen || done < below {
+                // Met often enough to go on; or not all entries are in the index yet.
+                (at, step) = (end, step.saturating_mul(2).min(longest));
+                continue;
+            }
             let words = match tx.kind() {
                 Database::Sqlite => words.for_sqlite(),
                 Database::Postgres => words.for_postgres(),
@@ -132,7 +144,7 @@ async fn with_words(
         if seen >= LOOKED_THROUGH {
             return Ok(Spots { spots, rest: Some(end) });
         }
-        (at, step) = (end, step.saturating_mul(2).min(LONGEST_STEP));
+        (at, step) = (end, step.saturating_mul(2).min(longest));
     }
 }
 
@@ -158,8 +170,7 @@ async fn by_index(tx: &mut Transaction, filter: &Filter, before: Place, most: i6
             &SPOTS_OF_LOGIN
         }
         (Whose::All, None) if filter.of_any_kind => &SPOTS,
-        (Whose::All, None) if filter.words.is_none() || filter.kinds.len() <= FEW_KINDS => &SPOTS_OF_KINDS,
-        (Whose::All, None) => &SPOTS,
+        (Whose::All, None) => &SPOTS_OF_KINDS,
     };
     tx.run(query, &parameters).await?.iter().map(spot).collect()
 }

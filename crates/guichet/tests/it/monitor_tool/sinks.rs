@@ -79,13 +79,6 @@ fn an_empty_folder_becomes_reports_a_log_rows_and_documents_without_a_secret_in_
         });
         assert_eq!(held.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new(), "the server's own files");
     }
-    // The document's last step. Continuous integration takes it after all tests; here it would keep every other one waiting.
-    if std::env::var_os("GUICHET_PROVE").is_some() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-        let gate =
-            std::process::Command::new(env!("CARGO")).args(["xtask", "check", "--quick"]).current_dir(root).status();
-        assert!(gate.unwrap().success(), "the gate is not green");
-    }
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub struct Erased {
 impl Journal {
     /// Everybody who has this login, or had it when something happened.
     pub async fn people_called(&self, login: &str) -> Result<Vec<UserId>, StoreError> {
-        table::people_of(&mut self.store.read().await?, login).await
+        crate::store::people_of(&mut self.store.read().await?, login).await
     }
 
     /// How many entries [`Journal::erase`] would erase.

@@ -7,12 +7,14 @@ pub(crate) mod log;
 pub(crate) mod receiving;
 pub(crate) mod search;
 
+use std::collections::BTreeSet;
+
 use ::store::{
     Affected, Bulk, Many, Migration, Optional, Query, Row, Scalar, StoreError, Transaction, columns, params,
 };
 use contracts::events::{Action, Audience, Level, LogEvent, Person};
 use contracts::journal::LogEntry;
-use vocabulary::EventId;
+use vocabulary::{EventId, UserId};
 
 use crate::entry::{Found, Kept};
 use crate::hearing::Hearing;
@@ -51,6 +53,12 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0006_actor_counts.sql",
         "sql/migrations/postgres/0006_actor_counts.sql"
     ),
+    ::store::migration!(
+        7,
+        "people",
+        "sql/migrations/sqlite/0007_people.sql",
+        "sql/migrations/postgres/0007_people.sql"
+    ),
 ];
 
 const SQL: &str = include_str!("sql/entry.sql");
@@ -60,6 +68,8 @@ pub const QUERIES: &[&str] = &[SQL, SOURCE_SQL, log::SQL, receiving::SQL, search
 
 const ADD_ENTRIES: Query<Bulk> = Query::find(SQL, "add_entries");
 const KNOWN_AMONG: Query<Many> = Query::find(SQL, "known_among");
+const ADD_PEOPLE: Query<Bulk> = Query::find(SQL, "add_people");
+const PEOPLE_OF: Query<Many> = Query::find(SQL, "people_of");
 const ADD_WORDS: Query<Bulk> = Query::find(SQL, "add_words");
 const SET_PLACES: Query<Bulk> = Query::find(SQL, "set_places");
 const WORDLESS: Query<Optional> = Query::find(SQL, "wordless");
@@ -112,6 +122,7 @@ pub(crate) async fn keep(tx: &mut Transaction, events: Vec<Kept>, first: u64) ->
     }
     let kinds = kinds::of(tx, &events).await?;
     counts::add(tx, &events, &kinds).await?;
+    add_people(tx, &events).await?;
     let places = places(first, events.len());
     let words = events.iter().map(|kept| written_words(&kept.event)).collect();
     add_words(tx, places.clone(), words).await?;
@@ -160,6 +171,19 @@ pub(crate) async fn keep(tx: &mut Transaction, events: Vec<Kept>, first: u64) ->
         places
     ];
     tx.bulk(&ADD_ENTRIES, columns).await.map(drop)
+}
+
+/// Whoever these name is found by login from now on.
+async fn add_people(tx: &mut Transaction, events: &[Kept]) -> Result<(), StoreError> {
+    let named = events.iter().flat_map(|Kept { event, .. }| [&event.actor, &event.subject]);
+    let named: BTreeSet<(&str, UserId)> = named.flatten().map(|person| (person.login.as_str(), person.id)).collect();
+    let (logins, ids): (Vec<String>, Vec<UserId>) = named.into_iter().map(|(login, id)| (login.to_owned(), id)).unzip();
+    tx.bulk(&ADD_PEOPLE, columns![logins, ids]).await.map(drop)
+}
+
+/// Everybody who has or had this login.
+pub(crate) async fn people_of(tx: &mut Transaction, login: &str) -> Result<Vec<UserId>, StoreError> {
+    tx.run(&PEOPLE_OF, params![login]).await?.iter().map(|row| row.get("id")).collect()
 }
 
 /// So many places of the log, from this one on.

@@ -11,6 +11,15 @@ select * from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::tex
   $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::bigint[],
   $17::bigint[]);
 
+-- name: add_people*! (sqlite)
+insert into people (login, id) values ($1, $2) on conflict do nothing;
+-- name: add_people*! (postgres)
+insert into people (login, id) select * from unnest($1::text[], $2::uuid[]) on conflict do nothing;
+
+-- name: people_of
+-- Who has or had this login.
+select id from people where login = $1 order by id;
+
 -- name: set_places*! (sqlite)
 update entries set place = $2 where id = $1;
 -- name: set_places*! (postgres)

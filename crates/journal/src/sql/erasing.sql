@@ -17,13 +17,6 @@ select id, source, seq, at, audience, level, action, actor_id, actor_login, subj
 from entries where not erased and at < $1 and place < $2
 order by at limit $3;
 
--- name: people_of
--- Who has or had this login.
-select distinct id from (
-  select subject_id as id from entries where subject_login = $1
-  union select actor_id as id from entries where actor_login = $1) as named
-where id is not null;
-
 -- name: erase_entries*! (sqlite)
 update entries set actor_id = null, actor_login = null, subject_id = null, subject_login = null, message = '', details = '{}',
   trace_id = null, raw = null, erased = true
@@ -59,6 +52,17 @@ delete from actor_counts where day = $1 and actor_id = $2 and kind = $3 and entr
 delete from actor_counts using unnest($1::bigint[], $2::uuid[], $3::bigint[]) as gone (day, actor_id, kind)
 where actor_counts.day = gone.day and actor_counts.actor_id = gone.actor_id and actor_counts.kind = gone.kind
   and actor_counts.entries <= 0;
+
+-- name: forget_people*! (sqlite)
+-- Those whom no entry names so any more.
+delete from people where login = $1 and id = $2
+  and not exists (select 1 from entries where actor_id = $2 and actor_login = $1)
+  and not exists (select 1 from entries where subject_id = $2 and subject_login = $1);
+-- name: forget_people*! (postgres)
+delete from people using unnest($1::text[], $2::uuid[]) as gone (login, id)
+where people.login = gone.login and people.id = gone.id
+  and not exists (select 1 from entries where actor_id = gone.id and actor_login = gone.login)
+  and not exists (select 1 from entries where subject_id = gone.id and subject_login = gone.login);
 
 -- name: days$
 select days from retention;

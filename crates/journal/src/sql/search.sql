@@ -38,52 +38,32 @@ where subject_id = $6 and audience = 'members' and (at, id) < ($1, $2) and at >=
   and (trace_id = $7 or $7 is null)
 order by at desc, id desc limit $5;
 
--- name: spots_of_person (sqlite)
--- What one person ($6) did and what concerns them.
-select * from (
-  select at, id, kind, actor_id, actor_login from entries
-  where actor_id = $6 and (at, id) < ($1, $2) and at >= $3 and kind + 0 in rarray($4)
-  order by at desc, id desc limit $5) as done
+-- name: spots_of_people (sqlite)
+-- What these people ($6) did and what concerns them, while they had this login ($7) where one is named.
+select at, id, kind, actor_id, actor_login from rarray($6) as person cross join entries on entries.rowid in (
+  select one.rowid from entries as one
+  where one.actor_id = person.value and (one.actor_login = $7 or $7 is null) and (one.at, one.id) < ($1, $2)
+    and one.at >= $3 and one.kind + 0 in rarray($4)
+  order by one.at desc, one.id desc limit $5)
 union
-select * from (
-  select at, id, kind, actor_id, actor_login from entries
-  where subject_id = $6 and (at, id) < ($1, $2) and at >= $3 and kind + 0 in rarray($4)
-  order by at desc, id desc limit $5) as undergone
+select at, id, kind, actor_id, actor_login from rarray($6) as person cross join entries on entries.rowid in (
+  select one.rowid from entries as one
+  where one.subject_id = person.value and (one.subject_login = $7 or $7 is null) and (one.at, one.id) < ($1, $2)
+    and one.at >= $3 and one.kind + 0 in rarray($4)
+  order by one.at desc, one.id desc limit $5)
 order by at desc, id desc limit $5;
--- name: spots_of_person (postgres)
-select * from (
-  select at, id, kind, actor_id, actor_login from entries
-  where actor_id = $6 and (at, id) < ($1, $2) and at >= $3 and kind + 0 = any($4)
-  order by at desc, id desc limit $5) as done
+-- name: spots_of_people (postgres)
+select found.* from unnest(cast($6 as uuid[])) as person (id) cross join lateral (
+  select at, one.id, kind, actor_id, actor_login from entries as one
+  where one.actor_id = person.id and (one.actor_login = $7 or $7 is null) and (one.at, one.id) < ($1, $2)
+    and one.at >= $3 and one.kind + 0 = any($4)
+  order by one.at desc, one.id desc limit $5) as found
 union
-select * from (
-  select at, id, kind, actor_id, actor_login from entries
-  where subject_id = $6 and (at, id) < ($1, $2) and at >= $3 and kind + 0 = any($4)
-  order by at desc, id desc limit $5) as undergone
-order by at desc, id desc limit $5;
-
--- name: spots_of_login (sqlite)
--- The same, of whoever had this login ($6) at that time.
-select * from (
-  select at, id, kind, actor_id, actor_login from entries
-  where actor_login = $6 and (at, id) < ($1, $2) and at >= $3 and kind + 0 in rarray($4)
-  order by at desc, id desc limit $5) as done
-union
-select * from (
-  select at, id, kind, actor_id, actor_login from entries
-  where subject_login = $6 and (at, id) < ($1, $2) and at >= $3 and kind + 0 in rarray($4)
-  order by at desc, id desc limit $5) as undergone
-order by at desc, id desc limit $5;
--- name: spots_of_login (postgres)
-select * from (
-  select at, id, kind, actor_id, actor_login from entries
-  where actor_login = $6 and (at, id) < ($1, $2) and at >= $3 and kind + 0 = any($4)
-  order by at desc, id desc limit $5) as done
-union
-select * from (
-  select at, id, kind, actor_id, actor_login from entries
-  where subject_login = $6 and (at, id) < ($1, $2) and at >= $3 and kind + 0 = any($4)
-  order by at desc, id desc limit $5) as undergone
+select found.* from unnest(cast($6 as uuid[])) as person (id) cross join lateral (
+  select at, one.id, kind, actor_id, actor_login from entries as one
+  where one.subject_id = person.id and (one.subject_login = $7 or $7 is null) and (one.at, one.id) < ($1, $2)
+    and one.at >= $3 and one.kind + 0 = any($4)
+  order by one.at desc, one.id desc limit $5) as found
 order by at desc, id desc limit $5;
 
 -- name: spots_of_trace (sqlite)

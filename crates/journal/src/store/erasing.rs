@@ -1,8 +1,9 @@
 //! Erasing what entries say: contents, salts and words go, and with them all that names anybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ::store::{Affected, Bulk, Many, Query, Row, Scalar, StoreError, Transaction, columns, params};
+use contracts::events::LogEvent;
 use vocabulary::{EventId, Timestamp, UserId};
 
 use super::counts::{self, DAY};
@@ -13,11 +14,11 @@ pub(super) const SQL: &str = include_str!("../sql/erasing.sql");
 const ERASABLE_OF: Query<Many> = Query::find(SQL, "erasable_of");
 const COUNT_ERASABLE_OF: Query<Scalar<i64>> = Query::find(SQL, "count_erasable_of");
 const ERASABLE_BEFORE: Query<Many> = Query::find(SQL, "erasable_before");
-const PEOPLE_OF: Query<Many> = Query::find(SQL, "people_of");
 const ERASE_ENTRIES: Query<Bulk> = Query::find(SQL, "erase_entries");
 const ERASE_SALTS: Query<Bulk> = Query::find(SQL, "erase_salts");
 const ERASE_WORDS: Query<Bulk> = Query::find(SQL, "erase_words");
 const UNCOUNT_ACTORS: Query<Bulk> = Query::find(SQL, "uncount_actors");
+const FORGET_PEOPLE: Query<Bulk> = Query::find(SQL, "forget_people");
 const FORGET_ACTORS: Query<Bulk> = Query::find(SQL, "forget_actors");
 const DAYS: Query<Scalar<Option<u32>>> = Query::find(SQL, "days");
 const SET_DAYS: Query<Affected> = Query::find(SQL, "set_days");
@@ -61,7 +62,19 @@ async fn erase(tx: &mut Transaction, rows: &[Row]) -> Result<u64, StoreError> {
     uncount(tx, rows).await?;
     tx.bulk(&ERASE_WORDS, columns![places, words]).await?;
     tx.bulk(&ERASE_ENTRIES, columns![ids.clone()]).await?;
+    forget_people(tx, rows).await?;
     tx.bulk(&ERASE_SALTS, columns![ids]).await
+}
+
+/// Whom no other entry names is found by no login any more.
+async fn forget_people(tx: &mut Transaction, rows: &[Row]) -> Result<(), StoreError> {
+    let mut gone = BTreeSet::<(String, UserId)>::new();
+    for row in rows {
+        let LogEvent { actor, subject, .. } = event(row)?;
+        gone.extend([actor, subject].into_iter().flatten().map(|person| (person.login, person.id)));
+    }
+    let (logins, ids): (Vec<_>, Vec<_>) = gone.into_iter().unzip();
+    tx.bulk(&FORGET_PEOPLE, columns![logins, ids]).await.map(drop)
 }
 
 /// Who did these is not counted any more; that they happened stays counted.
@@ -88,11 +101,6 @@ async fn uncount(tx: &mut Transaction, rows: &[Row]) -> Result<(), StoreError> {
 pub(crate) async fn count_of(tx: &mut Transaction, whom: Whom) -> Result<u64, StoreError> {
     let count = tx.run(&COUNT_ERASABLE_OF, params![whom.id, whom.acted]).await?.unwrap_or(0);
     Ok(u64::try_from(count).unwrap_or(0))
-}
-
-/// Everybody who has or had this login.
-pub(crate) async fn people_of(tx: &mut Transaction, login: &str) -> Result<Vec<UserId>, StoreError> {
-    tx.run(&PEOPLE_OF, params![login]).await?.iter().map(|row| row.get("id")).collect()
 }
 
 /// After how many days contents are erased, if ever.

@@ -14,8 +14,7 @@ pub(super) const SQL: &str = include_str!("../sql/search.sql");
 const SPOTS: Query<Many> = Query::find(SQL, "spots");
 const SPOTS_OF_KINDS: Query<Many> = Query::find(SQL, "spots_of_kinds");
 const SPOTS_FOR: Query<Many> = Query::find(SQL, "spots_for");
-const SPOTS_OF_PERSON: Query<Many> = Query::find(SQL, "spots_of_person");
-const SPOTS_OF_LOGIN: Query<Many> = Query::find(SQL, "spots_of_login");
+const SPOTS_OF_PEOPLE: Query<Many> = Query::find(SQL, "spots_of_people");
 const SPOTS_OF_TRACE: Query<Many> = Query::find(SQL, "spots_of_trace");
 const SPOTS_OF_WORDS: Query<Many> = Query::find(SQL, "spots_of_words");
 const COUNT_WORDS: Query<Scalar<i64>> = Query::find(SQL, "count_words");
@@ -161,13 +160,13 @@ async fn by_index(tx: &mut Transaction, filter: &Filter, before: Place, most: i6
             parameters.extend([trace_id.into(), id, login]);
             &SPOTS_OF_TRACE
         }
-        (Whose::Person(_), None) => {
-            parameters.push(id);
-            &SPOTS_OF_PERSON
+        (Whose::Person(id), None) => {
+            parameters.extend([vec![*id].into(), login]);
+            &SPOTS_OF_PEOPLE
         }
-        (Whose::Login(_), None) => {
-            parameters.push(login);
-            &SPOTS_OF_LOGIN
+        (Whose::Login(name), None) => {
+            parameters.extend([super::people_of(tx, name).await?.into(), login]);
+            &SPOTS_OF_PEOPLE
         }
         (Whose::All, None) if filter.of_any_kind => &SPOTS,
         (Whose::All, None) => &SPOTS_OF_KINDS,

@@ -6,7 +6,6 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -369,7 +368,8 @@ fn bind(statement: &mut Statement<'_>, params: &[Value]) -> rusqlite::Result<()>
             Some(Value::Uuid(it)) => statement.raw_bind_parameter(index, it.as_bytes().as_slice())?,
             Some(Value::List(list)) => {
                 let items: Vec<Raw> = (0..list.len()).map(|at| owned(element(list, at))).collect();
-                statement.raw_bind_parameter(index, Rc::new(items))?;
+                // Not as an `Rc`: rusqlite 0.39 lets go of its list without freeing what is in it.
+                statement.raw_bind_parameter(index, ToSqlOutput::new_boxed(items, c"rarray"))?;
             }
         }
     }

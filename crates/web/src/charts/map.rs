@@ -54,7 +54,7 @@ pub(crate) struct Edge {
     ext = "html",
     source = r#"<svg class="map" width="100%" height="330" role="group" aria-labelledby="map-t map-d"><title id="map-t">{{ title }}</title><desc id="map-d">{{ words }}</desc><defs><marker id="map-arrow" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="12" markerHeight="12" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 1l9 4-9 4z"/></marker></defs>
 {% for l in self.lines() %}<a href="{{ l.edge.href }}" tabindex="-1" class="{{ l.edge.stroke.class() }}"><title>{{ l.edge.words }}</title><line class="reach" x1="{{ l.from.0 }}%" y1="{{ l.from.1 }}" x2="{{ l.to.0 }}%" y2="{{ l.to.1 }}"/><line x1="{{ l.from.0 }}%" y1="{{ l.from.1 }}" x2="{{ l.half.0 }}%" y2="{{ l.half.1 }}" marker-end="url(#map-arrow)"/><line x1="{{ l.half.0 }}%" y1="{{ l.half.1 }}" x2="{{ l.to.0 }}%" y2="{{ l.to.1 }}"/></a>
-{% endfor %}{% for n in self.nodes() %}<svg x="{{ n.0.0 }}%" y="{{ n.0.1 }}" class="node"><rect x="-54" y="-17" width="108" height="34" rx="8"/><text text-anchor="middle" dominant-baseline="central">{{ n.1 }}</text></svg>
+{% endfor %}{% for n in self.nodes() %}<svg x="{{ n.0.0 }}%" y="{{ n.0.1 }}" class="node"><rect x="-54" y="-17" width="108" height="34" rx="8"/><text text-anchor="middle" dominant-baseline="central"{% if n.1.chars().count() > Self::LONG %} textLength="98" lengthAdjust="spacingAndGlyphs"{% endif %}>{{ n.1 }}</text></svg>
 {% endfor %}</svg>"#
 )]
 pub(crate) struct Map {
@@ -76,6 +76,9 @@ struct Drawn<'a> {
 }
 
 impl Map {
+    /// Letters of a name from which on it is drawn narrower, so that its frame holds it.
+    const LONG: usize = 12;
+
     /// A map of these; nothing where there are more names than fit, or none.
     pub(crate) fn of(title: &'static str, words: &'static str, names: Vec<String>, edges: Vec<Edge>) -> Option<Self> {
         let fits = (2..=MOST).contains(&names.len()) && !edges.is_empty();
@@ -155,6 +158,8 @@ mod tests {
         assert!(
             svg.contains("<title>a &#38; b</title>") && svg.contains("class=\"dotted\"") && svg.contains("&#60;3&#62;")
         );
+        let long = Map { names: vec!["short".to_owned(), "Base de données".to_owned()], ..map(2).unwrap() }.to_string();
+        assert_eq!(long.matches("textLength").count(), 1, "a long name stays in its frame");
         assert!(svg.contains("x1=\"50%\" y1=\"35\"") && svg.contains("x2=\"84.500%\" y2=\"165\""), "{svg}");
     }
 }

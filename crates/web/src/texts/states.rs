@@ -216,6 +216,7 @@ impl T {
             contracts::monitor::SERVICE => self.pick("Surveillance", "Monitor"),
             "web" => self.pick("Pages", "Pages"),
             "postgresql" => self.pick("Base de données", "Database"),
+            "nats" => "NATS",
             other => return other.to_owned(),
         }
         .to_owned()

@@ -181,7 +181,7 @@ last name. A first line that begins with `login` names the columns instead. Role
 an administrator: TRUE or FALSE. Hashes: Argon2, bcrypt, Django's pbkdf2_sha256$, Werkzeug's scrypt: and pbkdf2:sha256; they are
 replaced by better ones at the first sign-in. Lines that are empty or begin with # are left out.")]
     Import(ImportUsers),
-    /// Let somebody sign in again after too many failures; the bank must not be running on the same data directory
+    /// Let somebody sign in again after too many failures, or who lost what they sign in with; the bank must not be running on the same data directory
     Unlock(UnlockUser),
 }
 
@@ -205,6 +205,9 @@ pub(crate) struct UnlockUser {
     /// Remove their authenticator app, passkeys and recovery codes too: they are lost
     #[arg(long)]
     pub(crate) without_second_factor: bool,
+    /// Give them a new password too, theirs being lost: a file with it on its first line; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_password_file: Option<PathBuf>,
 }
 
 #[derive(Args)]

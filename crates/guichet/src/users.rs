@@ -6,7 +6,7 @@ use std::path::Path;
 use aaa::{Password, Problem};
 use contracts::identity::UserState;
 use contracts::roles::Role;
-use identity::NewPerson;
+use identity::{Lost, NewPerson};
 
 use crate::cli::{CreateUser, RoleName, UnlockUser};
 use crate::people::People;
@@ -35,8 +35,10 @@ pub(crate) async fn create(arguments: CreateUser) -> Result<(), Failure> {
 
 pub(crate) async fn unlock(arguments: UnlockUser) -> Result<(), Failure> {
     let login = read("LOGIN", &arguments.login)?;
+    let new_password = arguments.new_password_file.as_deref().map(password).transpose()?;
+    let lost = Lost { factors: arguments.without_second_factor, password: new_password };
     let people = People::open(&arguments.place).await?;
-    let done = people.identity().unlock_by_hand(&login, arguments.without_second_factor).await;
+    let done = people.identity().unlock_by_hand(&login, lost).await;
     people.close().await;
     match done {
         Ok(()) => say(&format!("{login} may sign in again.\n")),

@@ -180,6 +180,13 @@ impl Events<'_> {
         LogEvent { level: Level::Warning, ..self.on(action, None, person, message) }
     }
 
+    pub(crate) fn password_set_by_hand(&self, person: &Person, ended: usize) -> LogEvent {
+        let message =
+            format!("{} was given a new password on the command line; their sessions were ended.", person.login);
+        let event = LogEvent { level: Level::Warning, ..self.on(Action::PasswordReset, None, person, message) };
+        with(event, [("sessions_ended", &ended.to_string())])
+    }
+
     pub(crate) fn stepped_up(&self, person: &Person, how: &str) -> LogEvent {
         let message = format!("{} proved once more who they are.", person.login);
         with(self.own(Action::SteppedUp, person, message), [("by", how)])

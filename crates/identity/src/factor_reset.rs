@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aaa::{Call, Created, Done, Guard, Principal, Problem, Verdict};
+use aaa::{Call, Created, Done, Guard, Password, Principal, Problem, Verdict};
 use contracts::Page;
 use contracts::events::Action;
 use contracts::identity::{
@@ -96,6 +96,15 @@ pub(crate) async fn reject_factor_reset(
     identity.decide_reset(call.by(), call.request.id, ResetState::Rejected, reason, &call.context.trace_id).await
 }
 
+/// What somebody lost, besides patience.
+#[derive(Default, Debug)]
+pub struct Lost {
+    /// Their second factors: these are removed.
+    pub factors: bool,
+    /// Their password: this takes its place.
+    pub password: Option<Password>,
+}
+
 impl Identity {
     async fn decide_reset(
         &self,
@@ -141,17 +150,28 @@ impl Identity {
         Ok(reset)
     }
 
-    /// Lets somebody sign in at once who had to wait, and without their second factors if these are lost too. From the
-    /// command line, without a caller: whoever can write the database may. Nobody else helps the last superuser.
-    pub async fn unlock_by_hand(&self, login: &Login, factors_too: bool) -> Result<(), Error> {
-        let found = rows::person_by_login(&mut self.store.read().await?, Some(login)).await?;
+    /// Lets somebody sign in at once who had to wait, and without what else keeps them out. From the command line, without a
+    /// caller: whoever can write the database may. Nobody else helps the last superuser.
+    pub async fn unlock_by_hand(&self, login: &Login, lost: Lost) -> Result<(), Error> {
+        let found = rows::person_by_login(&mut self.store.read().await?, Some(login)).await?.ok_or(Error::NotFound)?;
+        let hash = match lost.password {
+            Some(new_password) => Some(self.hash_new(&found, new_password).await?),
+            None => None,
+        };
         let mut tx = self.store.begin().await?;
-        let person = rows::lock(&mut tx, found.map(|person| person.id)).await?.ok_or(Error::NotFound)?;
+        let person = rows::lock(&mut tx, Some(found.id)).await?.ok_or(Error::NotFound)?;
         rows::unlock(&mut tx, person.id, &Counter::login(&self.attempts_pepper, login.as_str())).await?;
-        if factors_too {
+        if lost.factors {
             self.remove_factors(&mut tx, &person).await?;
         }
-        tell(&mut tx, &self.events(None).unlocked_by_hand(&person.named(), factors_too))?;
+        let events = self.events(None);
+        tell(&mut tx, &events.unlocked_by_hand(&person.named(), lost.factors))?;
+        if let Some(hash) = hash {
+            rows::void_links(&mut tx, person.id, self.clock().now()).await?;
+            rows::set_password(&mut tx, person.id, &hash).await?;
+            let ended = self.end_sessions(&mut tx, person.id, None).await?;
+            tell(&mut tx, &events.password_set_by_hand(&person.named(), ended))?;
+        }
         self.commit_and_deliver(tx).await
     }
 

@@ -35,6 +35,7 @@ mod totp;
 mod webauthn;
 
 pub use error::{Error, LinkFault};
+pub use factor_reset::Lost;
 pub use import::{Given, Import};
 pub use key_file::KeyFileError;
 pub use mails::{Encryption, MailError, Mailing, MailingSettings, Notices};

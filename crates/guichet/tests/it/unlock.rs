@@ -26,6 +26,17 @@ async fn whoever_runs_the_bank_lets_the_last_superuser_in_again() {
     let logs = told.client.all("/api/logs?action=FACTOR_RESET_APPROVED").await;
     assert_eq!(logs.len(), 1, "{logs:?}");
     assert!(again.terminate().success());
+
+    let password = home.path().join("password");
+    std::fs::write(&password, crate::people::PASSWORD).unwrap();
+    let mut forgotten = guichet(&["users", "unlock", &first.login, "--new-password-file"]);
+    let replaced = forgotten.arg(&password).arg("--data-dir").arg(&data).output().unwrap();
+    assert!(replaced.status.success(), "{replaced:?}");
+    let at_last = Up::on(&data).start();
+    let told = crate::people::sign_in(&at_last.client(), &first.login, crate::people::PASSWORD).await;
+    let logs = told.client.all("/api/logs?action=PASSWORD_RESET").await;
+    assert_eq!(logs.len(), 1, "{logs:?}");
+    assert!(at_last.terminate().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use contracts::identity::{BrowserSession, ChangePassword, OpenBrowserSession, Pr
 use contracts::roles::Role;
 use http::{Request, header};
 use http_body_util::BodyExt;
+use identity::Lost;
 use tower::ServiceExt;
 
 use crate::factors::{app, enrol, with_otp};
@@ -298,12 +299,22 @@ async fn the_command_line_lets_somebody_in_whom_nobody_else_can_help() {
         fail(&world, "boss", 5).await;
         assert!(waits(&world, credential("boss", PASSWORD)).await);
         let login = "boss".parse().unwrap();
-        world.identity.unlock_by_hand(&login, false).await.unwrap();
+        world.identity.unlock_by_hand(&login, Lost::default()).await.unwrap();
         assert!(is(&refused(&world.anyone(), credential("boss", PASSWORD)).await, 401, "second-factor-required"));
-        world.identity.unlock_by_hand(&login, true).await.unwrap();
+        let factors = || Lost { factors: true, password: None };
+        world.identity.unlock_by_hand(&login, factors()).await.unwrap();
         assert!(is(&refused(&boss, WhoAmI {}).await, 401, "unauthorized"), "every session ended");
-        world.sign_in("boss").await;
+        let boss = world.anyone().with_token(&world.sign_in("boss").await.access_token);
         assert!(world.last(Action::FactorResetApproved).await.actor.is_none());
-        assert!(world.identity.unlock_by_hand(&"nobody".parse().unwrap(), true).await.is_err());
+        assert!(world.identity.unlock_by_hand(&"nobody".parse().unwrap(), factors()).await.is_err());
+
+        let forgotten = |new: &str| Lost { factors: false, password: Some(password(new)) };
+        assert!(world.identity.unlock_by_hand(&login, forgotten("password")).await.is_err(), "as weak as anybody's");
+        boss.call(WhoAmI {}).await.unwrap();
+        world.identity.unlock_by_hand(&login, forgotten("another harbour at dusk")).await.unwrap();
+        assert!(is(&refused(&boss, WhoAmI {}).await, 401, "unauthorized"), "every session ended");
+        assert!(is(&refused(&world.anyone(), credential("boss", PASSWORD)).await, 401, "sign-in-refused"));
+        world.anyone().call(credential("boss", "another harbour at dusk")).await.unwrap();
+        assert!(world.last(Action::PasswordReset).await.actor.is_none());
     }
 }

@@ -135,7 +135,7 @@ async fn pages(quick: bool) {
         }
         for (of, days) in [(Badge::State, 30), (Badge::Uptime, 30), (Badge::Latency, 365_u32)] {
             let badge = timed(rounds, || async {
-                caller.call(GetBadge { name: name(1), of, days: Some(days) }).await.unwrap();
+                caller.call(GetBadge { name: name(1), of, days: Some(days), language: None }).await.unwrap();
             });
             report(&kind.to_string(), &format!("badge {of:?}, {days} days"), badge.await);
         }

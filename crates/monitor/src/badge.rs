@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use contracts::identity::Language;
 use contracts::monitor::State;
 
 pub(crate) const CONTENT_TYPE: &str = "image/svg+xml; charset=utf-8";
@@ -26,49 +27,70 @@ const RED: &str = "#b42318";
 const BLUE: &str = "#0b5cad";
 const GREY: &str = "#57606a";
 
-/// How it does.
-pub(crate) fn state(label: &str, state: State) -> Face<'_> {
-    let colour = match state {
-        State::Up => GREEN,
-        State::Degraded => AMBER,
-        State::Down => RED,
-        State::Maintenance => BLUE,
-        State::Unknown => GREY,
-    };
-    Face { label, value: state.name().to_owned(), colour }
-}
+/// The words of a language.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words(pub(crate) Language);
 
-/// The share of time in which it worked.
-pub(crate) fn uptime(label: &str, ppm: Option<u32>, days: u32) -> Face<'_> {
-    let colour = match ppm {
-        Some(999_000..) => GREEN,
-        Some(990_000..) => AMBER,
-        Some(_) => RED,
-        None => GREY,
-    };
-    // Cut, not rounded: 100 % is said of nothing that was ever down.
-    let share = ppm.map_or_else(
-        || "unknown".to_owned(),
-        |ppm| match (ppm / 10_000, ppm % 10_000 / 100) {
-            (whole, 0) if ppm % 10_000 == 0 => format!("{whole} %"),
-            (whole, part) => format!("{whole}.{part:02} %"),
-        },
-    );
-    Face { label, value: format!("{share}, {days} d"), colour }
-}
+impl Words {
+    fn pick(self, french: &'static str, english: &'static str) -> &'static str {
+        match self.0 {
+            Language::Fr => french,
+            Language::En => english,
+        }
+    }
 
-/// How quick half of the answers were.
-pub(crate) fn latency(label: &str, median_micros: Option<u64>, days: u32) -> Face<'_> {
-    let Some(micros) = median_micros else {
-        return Face { label, value: format!("unknown, {days} d"), colour: GREY };
-    };
-    let took = Duration::from_micros(micros);
-    let words = match took.as_millis() {
-        0 => "under 1 ms".to_owned(),
-        millis @ 1..=9_999 => format!("{millis} ms"),
-        _ => format!("{} s", took.as_secs()),
-    };
-    Face { label, value: format!("{words}, {days} d"), colour: BLUE }
+    fn unknown(self) -> &'static str {
+        self.pick("inconnu", "unknown")
+    }
+
+    fn over(self, value: &str, days: u32) -> String {
+        format!("{value}, {days} {}", self.pick("j", "d"))
+    }
+
+    /// How it does.
+    pub(crate) fn state(self, label: &str, state: State) -> Face<'_> {
+        let (value, colour) = match state {
+            State::Up => (self.pick("en marche", "up"), GREEN),
+            State::Degraded => (self.pick("dégradé", "degraded"), AMBER),
+            State::Down => (self.pick("en panne", "down"), RED),
+            State::Maintenance => (self.pick("maintenance", "maintenance"), BLUE),
+            State::Unknown => (self.unknown(), GREY),
+        };
+        Face { label, value: value.to_owned(), colour }
+    }
+
+    /// The share of time in which it worked.
+    pub(crate) fn uptime(self, label: &str, ppm: Option<u32>, days: u32) -> Face<'_> {
+        let colour = match ppm {
+            Some(999_000..) => GREEN,
+            Some(990_000..) => AMBER,
+            Some(_) => RED,
+            None => GREY,
+        };
+        // Cut, not rounded: 100 % is said of nothing that was ever down.
+        let share = ppm.map_or_else(
+            || self.unknown().to_owned(),
+            |ppm| match (ppm / 10_000, ppm % 10_000 / 100) {
+                (whole, 0) if ppm % 10_000 == 0 => format!("{whole} %"),
+                (whole, part) => format!("{whole}{}{part:02} %", self.pick(",", ".")),
+            },
+        );
+        Face { label, value: self.over(&share, days), colour }
+    }
+
+    /// How quick half of the answers were.
+    pub(crate) fn latency(self, label: &str, median_micros: Option<u64>, days: u32) -> Face<'_> {
+        let Some(micros) = median_micros else {
+            return Face { label, value: self.over(self.unknown(), days), colour: GREY };
+        };
+        let took = Duration::from_micros(micros);
+        let words = match took.as_millis() {
+            0 => self.pick("moins de 1 ms", "under 1 ms").to_owned(),
+            millis @ 1..=9_999 => format!("{millis} ms"),
+            _ => format!("{} s", took.as_secs()),
+        };
+        Face { label, value: self.over(&words, days), colour: BLUE }
+    }
 }
 
 /// About how wide a text is in Verdana at 11 pixels, in pixels. The picture stretches it to exactly that, whatever letters a
@@ -166,17 +188,20 @@ mod tests {
 
     #[test]
     fn nothing_in_a_name_becomes_markup() {
-        let svg = state("<script>alert('1')</script>&\"\u{7}", State::Up).svg();
+        let svg = Words(Language::En).state("<script>alert('1')</script>&\"\u{7}", State::Up).svg();
         assert!(!svg.contains("<script") && svg.contains("&lt;script&gt;") && svg.contains("&amp;&quot;\u{fffd}"));
         assert!(svg.contains("<title id=\"t\">"));
     }
 
     #[test]
     fn a_share_of_time_is_cut_and_never_rounded_up() {
-        let value = |ppm| uptime("x", ppm, 30).value;
+        let (english, french) = (Words(Language::En), Words(Language::Fr));
+        let value = |ppm| english.uptime("x", ppm, 30).value;
         assert_eq!(value(Some(1_000_000)), "100 %, 30 d");
         assert_eq!(value(Some(999_999)), "99.99 %, 30 d");
         assert_eq!((value(Some(50_000)), value(None)), ("5 %, 30 d".to_owned(), "unknown, 30 d".to_owned()));
-        assert_eq!(latency("x", Some(123_456), 7).value, "123 ms, 7 d");
+        assert_eq!(english.latency("x", Some(123_456), 7).value, "123 ms, 7 d");
+        assert_eq!(french.uptime("x", Some(999_999), 30).value, "99,99 %, 30 j");
+        assert_eq!(french.latency("x", Some(12), 7).value, "moins de 1 ms, 7 j");
     }
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use aaa::{Call, Document, Problem};
 use chassis::store_problem;
+use contracts::identity::Language;
 use contracts::monitor::{
     Badge, Board, BoardCheck, CheckName, DayBar, GetBadge, GetBoard, GetHistory, GetWholeBoard, GetWholeHistory,
     History, Incident, Judged, Maintenance, Spent, State,
 };
 use vocabulary::Timestamp;
 
-use crate::badge::{self, Face};
+use crate::badge::{self, Face, Words};
 use crate::history::{sum, target_ppm};
 use crate::remembered::{Asked, Bars, Events};
 use crate::service::Monitor;
@@ -193,7 +194,8 @@ pub(crate) async fn get_whole_history(
 
 /// A badge of a check that everybody sees.
 pub(crate) async fn get_badge(monitor: Monitor, call: Call<GetBadge, Monitor>) -> Result<Document, Problem> {
-    let GetBadge { name, of, days } = call.request;
+    let GetBadge { name, of, days, language } = call.request;
+    let words = Words(language.unwrap_or(Language::En));
     let days = days.unwrap_or(USUAL_DAYS);
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(Problem::fault("days", "is out of bounds: give a number from 1 to 365"));
@@ -201,13 +203,13 @@ pub(crate) async fn get_badge(monitor: Monitor, call: Call<GetBadge, Monitor>) -
     let seen = find(&monitor.seen(), View::Public, &name)?;
     let label = seen.check.title();
     let face: Face<'_> = match of {
-        Badge::State => badge::state(label, seen.state),
+        Badge::State => words.state(label, seen.state),
         Badge::Uptime | Badge::Latency => {
             let tally = monitor.remembered().last_days(seen.id, days).await;
             let tally = tally.map_err(|error| store_problem(&error))?;
             match of {
-                Badge::Uptime => badge::uptime(label, tally.spent.uptime_ppm(), days),
-                _ => badge::latency(label, tally.latencies.told().map(|latency| latency.p50), days),
+                Badge::Uptime => words.uptime(label, tally.spent.uptime_ppm(), days),
+                _ => words.latency(label, tally.latencies.told().map(|latency| latency.p50), days),
             }
         }
     };

@@ -8,6 +8,7 @@ use vocabulary::{Day, Timestamp};
 use super::checks::{CheckName, Origin};
 use super::incidents::{Incident, Maintenance};
 use super::{Agreement, Judged, SERVICE};
+use crate::identity::Language;
 use crate::roles::Superusers;
 use crate::scopes::Read;
 
@@ -276,6 +277,8 @@ pub struct GetBadge {
     /// Over how many days: 1 to 365; 30 if it is missing.
     #[schemars(range(min = 1, max = 365))]
     pub days: Option<u32>,
+    /// In which language; English if it is missing.
+    pub language: Option<Language>,
 }
 impl Operation for GetBadge {
     const ROUTE: Route = Route::get(SERVICE, "/api/status/checks/{name}/badge");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aaa::Document;
+use contracts::identity::Language;
 use contracts::monitor::{
     Agreement, Badge, Certificate, GetBadge, GetBoard, GetHistory, GetMetrics, GetWholeBoard, GetWholeHistory, Outlook,
     Span, State,
@@ -135,7 +136,7 @@ async fn everybody_sees_public_checks_and_nothing_of_the_others() {
         assert_eq!(announced, [("All of it", 0), ("Some of it", 1)]);
         let ask = async |name: &str| {
             let history = world.caller.call(GetHistory { name: name.parse().unwrap(), from: None, to: None }).await;
-            let badge = GetBadge { name: name.parse().unwrap(), of: Badge::State, days: None };
+            let badge = GetBadge { name: name.parse().unwrap(), of: Badge::State, days: None, language: None };
             let badge = world.caller.call(badge).await;
             (history.unwrap_err().status(), badge.unwrap_err().status())
         };
@@ -214,25 +215,27 @@ async fn bars_show_ninety_days_with_the_last_hours_and_neither_maintenance_nor_t
 async fn a_badge_is_a_picture_that_needs_and_runs_nothing() {
     for world in worlds().await {
         furnish(&world).await.unwrap();
-        let badge = async |of, days| {
+        let badge = async |of, days, language| {
             let Document { content_type, bytes, .. } =
-                world.caller.call(GetBadge { name: name("shop"), of, days }).await.unwrap();
+                world.caller.call(GetBadge { name: name("shop"), of, days, language }).await.unwrap();
             assert_eq!(content_type, "image/svg+xml; charset=utf-8");
             String::from_utf8(bytes.to_vec()).unwrap()
         };
-        for (of, days, says) in [
-            (Badge::State, None, ": up</title>"),
-            (Badge::Uptime, None, ": 100 %, 30 d</title>"),
-            (Badge::Uptime, Some(365), ": 100 %, 365 d</title>"),
-            (Badge::Latency, Some(1), ": 120 ms, 1 d</title>"),
+        for (of, days, language, says) in [
+            (Badge::State, None, None, ": up</title>"),
+            (Badge::State, None, Some(Language::Fr), ": en marche</title>"),
+            (Badge::Uptime, None, Some(Language::En), ": 100 %, 30 d</title>"),
+            (Badge::Uptime, Some(365), None, ": 100 %, 365 d</title>"),
+            (Badge::Latency, Some(1), Some(Language::Fr), ": 120 ms, 1 j</title>"),
         ] {
-            let svg = badge(of, days).await;
+            let svg = badge(of, days, language).await;
             assert!(svg.contains(&format!("<title id=\"t\">The &lt;shop&gt; &amp; co{says}")), "{svg}");
             let others = svg.replace("http://www.w3.org/2000/svg", "");
             assert!(["<script", "href", "http", "<style", "@import"].iter().all(|it| !others.contains(it)), "{svg}");
         }
         for days in [0, 366] {
-            let refused = world.caller.call(GetBadge { name: name("shop"), of: Badge::Uptime, days: Some(days) }).await;
+            let refused = GetBadge { name: name("shop"), of: Badge::Uptime, days: Some(days), language: None };
+            let refused = world.caller.call(refused).await;
             assert_eq!(refused.unwrap_err().status(), StatusCode::BAD_REQUEST);
         }
     }

@@ -59,6 +59,12 @@ pub const MIGRATIONS: &[Migration] = &[
         "sql/migrations/sqlite/0007_people.sql",
         "sql/migrations/postgres/0007_people.sql"
     ),
+    ::store::migration!(
+        8,
+        "actor_months",
+        "sql/migrations/sqlite/0008_actor_months.sql",
+        "sql/migrations/postgres/0008_actor_months.sql"
+    ),
 ];
 
 const SQL: &str = include_str!("sql/entry.sql");

@@ -7,13 +7,13 @@ select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
 on conflict (span, start, kind) do update set entries = counts.entries + excluded.entries;
 
 -- name: add_actor_counts*! (sqlite)
-insert into actor_counts (day, actor_id, kind, actor_login, entries) values ($1, $2, $3, $4, $5)
-on conflict (kind, day, actor_id) do update
+insert into actor_counts (span, start, actor_id, kind, actor_login, entries) values ($1, $2, $3, $4, $5, $6)
+on conflict (span, kind, start, actor_id) do update
 set entries = actor_counts.entries + excluded.entries, actor_login = excluded.actor_login;
 -- name: add_actor_counts*! (postgres)
-insert into actor_counts (day, actor_id, kind, actor_login, entries)
-select * from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::bigint[])
-on conflict (kind, day, actor_id) do update
+insert into actor_counts (span, start, actor_id, kind, actor_login, entries)
+select * from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[])
+on conflict (span, kind, start, actor_id) do update
 set entries = actor_counts.entries + excluded.entries, actor_login = excluded.actor_login;
 
 -- name: counts_by_level (sqlite)
@@ -32,9 +32,20 @@ select action, cast(sum(entries) as bigint) as entries from counts join kinds on
 where span = $1 and start >= $2 and start < $3 and kind = any($4) group by action;
 
 -- name: counts_by_actor (sqlite)
--- The busiest: days from $1 up to $2, of the kinds $3, at most $4 people.
-select max(actor_login) as login, cast(sum(entries) as bigint) as entries from actor_counts
-where day >= $1 and day < $2 and kind in rarray($3) group by actor_id order by entries desc, login limit $4;
+-- The busiest, of the kinds $7, at most $8 people: by the short span $5 from $1 up to $2 and from $3 up to $4, by the long
+-- one $6 in between.
+select max(actor_login) as login, cast(sum(entries) as bigint) as entries from (
+  select actor_id, actor_login, entries from actor_counts where span = $5 and kind in rarray($7) and start >= $1 and start < $2
+  union all
+  select actor_id, actor_login, entries from actor_counts where span = $6 and kind in rarray($7) and start >= $2 and start < $3
+  union all
+  select actor_id, actor_login, entries from actor_counts where span = $5 and kind in rarray($7) and start >= $3 and start < $4) as spans
+group by actor_id order by entries desc, login limit $8;
 -- name: counts_by_actor (postgres)
-select max(actor_login) as login, cast(sum(entries) as bigint) as entries from actor_counts
-where day >= $1 and day < $2 and kind = any($3) group by actor_id order by 2 desc, 1 limit $4;
+select max(actor_login) as login, cast(sum(entries) as bigint) as entries from (
+  select actor_id, actor_login, entries from actor_counts where span = $5 and kind = any($7) and start >= $1 and start < $2
+  union all
+  select actor_id, actor_login, entries from actor_counts where span = $6 and kind = any($7) and start >= $2 and start < $3
+  union all
+  select actor_id, actor_login, entries from actor_counts where span = $5 and kind = any($7) and start >= $3 and start < $4) as spans
+group by actor_id order by 2 desc, 1 limit $8;

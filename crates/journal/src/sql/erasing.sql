@@ -38,20 +38,21 @@ insert into entry_words (entry_words, rowid, words) values ('delete', $1, $2);
 delete from entry_words using unnest($1::bigint[], $2::text[]) as old (place, words) where entry_words.place = old.place;
 
 -- name: uncount_actors*! (sqlite)
--- So many fewer entries ($4) of a day, a person and a kind.
-update actor_counts set entries = entries - $4 where day = $1 and actor_id = $2 and kind = $3;
+-- So many fewer entries ($5) of a span, a person and a kind.
+update actor_counts set entries = entries - $5 where span = $1 and start = $2 and actor_id = $3 and kind = $4;
 -- name: uncount_actors*! (postgres)
 update actor_counts set entries = actor_counts.entries - gone.entries
-from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[]) as gone (day, actor_id, kind, entries)
-where actor_counts.day = gone.day and actor_counts.actor_id = gone.actor_id and actor_counts.kind = gone.kind;
+from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[]) as gone (span, start, actor_id, kind, entries)
+where actor_counts.span = gone.span and actor_counts.start = gone.start and actor_counts.actor_id = gone.actor_id
+  and actor_counts.kind = gone.kind;
 
 -- name: forget_actors*! (sqlite)
 -- Nothing is left to be counted, so nothing names them.
-delete from actor_counts where day = $1 and actor_id = $2 and kind = $3 and entries <= 0;
+delete from actor_counts where span = $1 and start = $2 and actor_id = $3 and kind = $4 and entries <= 0;
 -- name: forget_actors*! (postgres)
-delete from actor_counts using unnest($1::bigint[], $2::uuid[], $3::bigint[]) as gone (day, actor_id, kind)
-where actor_counts.day = gone.day and actor_counts.actor_id = gone.actor_id and actor_counts.kind = gone.kind
-  and actor_counts.entries <= 0;
+delete from actor_counts using unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::bigint[]) as gone (span, start, actor_id, kind)
+where actor_counts.span = gone.span and actor_counts.start = gone.start and actor_counts.actor_id = gone.actor_id
+  and actor_counts.kind = gone.kind and actor_counts.entries <= 0;
 
 -- name: forget_people*! (sqlite)
 -- Those whom no entry names so any more.

@@ -19,6 +19,10 @@ const COUNTS_BY_ACTOR: Query<Many> = Query::find(SQL, "counts_by_actor");
 /// An hour and a day, in microseconds.
 pub(crate) const HOUR: i64 = 3_600_000_000;
 pub(crate) const DAY: i64 = 24 * HOUR;
+/// Thirty days: who did how much in a year is read by these.
+const LONG: i64 = 30 * DAY;
+/// The spans by which it is counted who did how much.
+pub(crate) const OF_ACTORS: [i64; 2] = [DAY, LONG];
 
 /// The first moment of the span of this length in which `at` lies.
 pub(crate) fn start(at: Timestamp, span: i64) -> Timestamp {
@@ -29,16 +33,18 @@ pub(crate) fn start(at: Timestamp, span: i64) -> Timestamp {
 /// Counts entries of these kinds.
 pub(crate) async fn add(tx: &mut Transaction, entries: &[Kept], kinds: &[i64]) -> Result<(), StoreError> {
     let mut counts: BTreeMap<(i64, i64, i64), i64> = BTreeMap::new();
-    let mut by_actor: BTreeMap<(i64, UserId, i64), (String, i64)> = BTreeMap::new();
+    let mut by_actor: BTreeMap<(i64, i64, UserId, i64), (String, i64)> = BTreeMap::new();
     for (Kept { event, .. }, kind) in entries.iter().zip(kinds) {
         for span in [HOUR, DAY] {
             let count = counts.entry((span, start(event.at, span).micros(), *kind)).or_default();
             *count = count.saturating_add(1);
         }
         if let Some(actor) = &event.actor {
-            let day = start(event.at, DAY).micros();
-            let (_, count) = by_actor.entry((day, actor.id, *kind)).or_insert_with(|| (actor.login.clone(), 0));
-            *count = count.saturating_add(1);
+            for span in OF_ACTORS {
+                let of = (span, start(event.at, span).micros(), actor.id, *kind);
+                let (_, count) = by_actor.entry(of).or_insert_with(|| (actor.login.clone(), 0));
+                *count = count.saturating_add(1);
+            }
         }
     }
     let (mut spans, mut starts, mut of, mut many) = (vec![], vec![], vec![], vec![]);
@@ -49,15 +55,17 @@ pub(crate) async fn add(tx: &mut Transaction, entries: &[Kept], kinds: &[i64]) -
         many.push(count);
     }
     tx.bulk(&ADD_COUNTS, columns![spans, starts, of, many]).await?;
-    let (mut days, mut ids, mut of, mut logins, mut many) = (vec![], vec![], vec![], vec![], vec![]);
-    for ((day, id, kind), (login, count)) in by_actor {
-        days.push(day);
+    let (mut spans, mut starts, mut ids) = (vec![], vec![], vec![]);
+    let (mut of, mut logins, mut many) = (vec![], vec![], vec![]);
+    for ((span, start, id, kind), (login, count)) in by_actor {
+        spans.push(span);
+        starts.push(start);
         ids.push(id);
         of.push(kind);
         logins.push(login);
         many.push(count);
     }
-    tx.bulk(&ADD_ACTOR_COUNTS, columns![days, ids, of, logins, many]).await.map(drop)
+    tx.bulk(&ADD_ACTOR_COUNTS, columns![spans, starts, ids, of, logins, many]).await.map(drop)
 }
 
 /// What is counted: spans of this length, from one up to another, of these kinds.
@@ -107,8 +115,13 @@ pub(crate) async fn by_actor(
     counted: &Counted,
     most: u32,
 ) -> Result<Vec<(String, u64)>, StoreError> {
-    let (from, last) = (start(counted.from, DAY), counted.to.micros().saturating_sub(1));
-    let to = start(Timestamp::from_micros(last), DAY).micros().saturating_add(DAY);
-    let rows = tx.run(&COUNTS_BY_ACTOR, params![from, to, counted.kinds.clone(), most]).await?;
+    let last = Timestamp::from_micros(counted.to.micros().saturating_sub(1));
+    let (from, to) = (start(counted.from, DAY).micros(), start(last, DAY).micros().saturating_add(DAY));
+    let floor = |at| start(Timestamp::from_micros(at), LONG).micros();
+    // The long spans that lie wholly within; without any, all of it is read by days.
+    let (first, end) = (floor(from.saturating_sub(1)).saturating_add(LONG), floor(to));
+    let (first, end) = if first < end { (first, end) } else { (to, to) };
+    let parameters = params![from, first, end, to, DAY, LONG, counted.kinds.clone(), most];
+    let rows = tx.run(&COUNTS_BY_ACTOR, parameters).await?;
     rows.iter().map(|row| Ok((row.get("login")?, count(row)?))).collect()
 }

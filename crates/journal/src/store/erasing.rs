@@ -6,7 +6,7 @@ use ::store::{Affected, Bulk, Many, Query, Row, Scalar, StoreError, Transaction,
 use contracts::events::LogEvent;
 use vocabulary::{EventId, Timestamp, UserId};
 
-use super::counts::{self, DAY};
+use super::counts::{self, OF_ACTORS};
 use super::{event, written_words};
 
 pub(super) const SQL: &str = include_str!("../sql/erasing.sql");
@@ -79,22 +79,26 @@ async fn forget_people(tx: &mut Transaction, rows: &[Row]) -> Result<(), StoreEr
 
 /// Who did these is not counted any more; that they happened stays counted.
 async fn uncount(tx: &mut Transaction, rows: &[Row]) -> Result<(), StoreError> {
-    let mut gone: BTreeMap<(i64, UserId, i64), i64> = BTreeMap::new();
+    let mut gone: BTreeMap<(i64, i64, UserId, i64), i64> = BTreeMap::new();
     for row in rows {
         if let (Some(actor), Some(kind)) = (row.get("actor_id")?, row.get("kind")?) {
-            let count = gone.entry((counts::start(row.get("at")?, DAY).micros(), actor, kind)).or_default();
-            *count = count.saturating_add(1);
+            for span in OF_ACTORS {
+                let of = (span, counts::start(row.get("at")?, span).micros(), actor, kind);
+                let count = gone.entry(of).or_default();
+                *count = count.saturating_add(1);
+            }
         }
     }
-    let (mut days, mut ids, mut kinds, mut counts) = (vec![], vec![], vec![], vec![]);
-    for ((day, id, kind), count) in gone {
-        days.push(day);
+    let (mut spans, mut starts, mut ids, mut kinds, mut counts) = (vec![], vec![], vec![], vec![], vec![]);
+    for ((span, start, id, kind), count) in gone {
+        spans.push(span);
+        starts.push(start);
         ids.push(id);
         kinds.push(kind);
         counts.push(count);
     }
-    tx.bulk(&UNCOUNT_ACTORS, columns![days.clone(), ids.clone(), kinds.clone(), counts]).await?;
-    tx.bulk(&FORGET_ACTORS, columns![days, ids, kinds]).await.map(drop)
+    tx.bulk(&UNCOUNT_ACTORS, columns![spans.clone(), starts.clone(), ids.clone(), kinds.clone(), counts]).await?;
+    tx.bulk(&FORGET_ACTORS, columns![spans, starts, ids, kinds]).await.map(drop)
 }
 
 /// How many entries of somebody are not erased yet.

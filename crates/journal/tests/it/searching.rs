@@ -3,6 +3,8 @@
 use contracts::Limit;
 use contracts::journal::{Edge, GetLog, LogFilter, LogSummary, Per, SeriesPoint, SummarizeLogs};
 
+use journal::Erasure;
+
 use super::*;
 
 /// What messages are made of, and searches that find each.
@@ -255,6 +257,54 @@ async fn staff_learn_who_was_busiest_and_members_only_of_themselves() {
         assert_eq!((none.total, none.actions.len(), none.users.len()), (0, 0, 0));
         let named = SummarizeLogs { user: Some("claire".into()), ..SummarizeLogs::default() };
         assert_eq!(summarize(&world, &marc(), "member", named).await.unwrap().total, 0);
+    }
+}
+
+/// Counts of long periods are put together from spans of different lengths.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_busiest_is_the_same_over_any_number_of_days() {
+    for world in worlds().await {
+        let (dice, begin) = (Dice(Chance::seeded(5)), world.clock.now());
+        let people = [agent(), claire(), marc()];
+        let mut told: Vec<LogEvent> = (0..400)
+            .map(|_| {
+                let at = begin.plus(Duration::from_hours(dice.0.below(300 * 24)));
+                LogEvent { at, actor: Some(dice.pick(&people).clone()), ..world.event("somebody did it") }
+            })
+            .collect();
+        world.deliver(1, &told).await;
+        world.clock.set(begin.plus(Duration::from_hours(24 * 300)));
+        // What is erased is counted for nobody, in spans of any length.
+        world.journal.seal().await.unwrap();
+        let erasure = Erasure { user: marc().id, acted_on_others: true, reason: "asked for it".into() };
+        world.journal.erase(&erasure).await.unwrap();
+        told.retain(|event| event.actor != Some(marc()));
+        for _ in 0..60 {
+            let (one, two) = (dice.0.below(300), dice.0.below(300));
+            let day = |number: u64| begin.plus(Duration::from_hours(24 * number)).day().start();
+            let (from, to) = (day(one.min(two)), day(one.max(two) + 1));
+            let (from, to): (Edge, Edge) = (from.into(), to.into());
+            let asked = SummarizeLogs {
+                from: Some(from),
+                to: Some(to),
+                action: vec![Action::ProfileChanged],
+                ..SummarizeLogs::default()
+            };
+            let summary = summarize(&world, &agent(), "agent", asked).await.unwrap();
+            let mut expected: Vec<(String, u64)> = [agent(), claire()]
+                .into_iter()
+                .map(|person| {
+                    let by = |event: &&LogEvent| event.actor.as_ref() == Some(&person);
+                    let within = |event: &&LogEvent| event.at >= summary.from && event.at < summary.to;
+                    let count = told.iter().filter(by).filter(within).count();
+                    (person.login.clone(), u64::try_from(count).unwrap())
+                })
+                .filter(|(_, count)| *count > 0)
+                .collect();
+            expected.sort_by(|(one, many), (other, fewer)| fewer.cmp(many).then(one.cmp(other)));
+            let users: Vec<_> = summary.users.into_iter().map(|user| (user.login, user.count)).collect();
+            assert_eq!(users, expected, "{} to {}", summary.from, summary.to);
+        }
     }
 }
 

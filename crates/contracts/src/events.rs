@@ -99,7 +99,7 @@ actions! {
     PasswordChanged = "PASSWORD_CHANGED",
     /// A link for a new password was sent.
     PasswordResetAsked = "PASSWORD_RESET_ASKED",
-    /// A password was replaced by whoever followed such a link.
+    /// A lost password was replaced: by whoever followed such a link, or on the command line.
     PasswordReset = "PASSWORD_RESET",
     /// Somebody asked to be written to at another address; a link was sent there.
     EmailChangeAsked = "EMAIL_CHANGE_ASKED",

@@ -181,7 +181,8 @@ last name. A first line that begins with `login` names the columns instead. Role
 an administrator: TRUE or FALSE. Hashes: Argon2, bcrypt, Django's pbkdf2_sha256$, Werkzeug's scrypt: and pbkdf2:sha256; they are
 replaced by better ones at the first sign-in. Lines that are empty or begin with # are left out.")]
     Import(ImportUsers),
-    /// Let somebody sign in again after too many failures, or who lost what they sign in with; the bank must not be running on the same data directory
+    /// Let somebody sign in again, after too many failures or when their password or second factor is lost; the bank must not
+    /// be running on the same data directory
     Unlock(UnlockUser),
 }
 

@@ -8,7 +8,7 @@ use contracts::Page;
 use contracts::events::Action;
 use contracts::identity::{
     ApproveFactorReset, AskFactorReset, DecideFactorReset, FactorReset, ListFactorResets, ProposeFactorReset,
-    RejectFactorReset, ResetState,
+    RejectFactorReset, ResetState, UserState,
 };
 use contracts::roles::Superuser;
 use vocabulary::{Login, Reason, RequestId};
@@ -160,28 +160,34 @@ impl Identity {
         };
         let mut tx = self.store.begin().await?;
         let person = rows::lock(&mut tx, Some(found.id)).await?.ok_or(Error::NotFound)?;
+        if person.state != UserState::Active {
+            return Err(Error::WrongState(
+                "They may not sign in at all: they were not activated yet, or not any more.",
+            ));
+        }
         rows::unlock(&mut tx, person.id, &Counter::login(&self.attempts_pepper, login.as_str())).await?;
+        let mut ended = 0_usize;
         if lost.factors {
-            self.remove_factors(&mut tx, &person).await?;
+            ended = self.remove_factors(&mut tx, &person).await?;
         }
         let events = self.events(None);
         tell(&mut tx, &events.unlocked_by_hand(&person.named(), lost.factors))?;
         if let Some(hash) = hash {
             rows::void_links(&mut tx, person.id, self.clock().now()).await?;
             rows::set_password(&mut tx, person.id, &hash).await?;
-            let ended = self.end_sessions(&mut tx, person.id, None).await?;
+            ended = ended.saturating_add(self.end_sessions(&mut tx, person.id, None).await?);
             tell(&mut tx, &events.password_set_by_hand(&person.named(), ended))?;
         }
         self.commit_and_deliver(tx).await
     }
 
-    /// The person signs in by password alone from now on, everywhere anew.
-    async fn remove_factors(&self, tx: &mut store::Transaction, person: &Person) -> Result<(), Error> {
+    /// The person signs in by password alone from now on, everywhere anew. Says how many sessions ended.
+    async fn remove_factors(&self, tx: &mut store::Transaction, person: &Person) -> Result<usize, Error> {
         rows::remove_totp(tx, person.id).await?;
         rows::drop_passkeys(tx, person.id).await?;
         rows::drop_recovery_codes(tx, person.id).await?;
         rows::drop_devices(tx, person.id).await?;
-        self.end_sessions(tx, person.id, None).await.map(drop)
+        self.end_sessions(tx, person.id, None).await
     }
 }
 

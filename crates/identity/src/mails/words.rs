@@ -134,8 +134,8 @@ fn security(action: Action, about: &About<'_>) -> Option<Words> {
         Action::PasswordReset => (
             ("votre mot de passe a été remplacé", "your password was replaced"),
             (
-                "Votre mot de passe perdu a été remplacé ; toutes vos sessions sont terminées",
-                "Your lost password was replaced; all your sessions have ended",
+                "Votre mot de passe a été remplacé, grâce à un lien envoyé par courriel ou par la banque elle-même ; toutes vos sessions sont terminées",
+                "Your password was replaced, through a link that was sent by mail or by the bank itself; all your sessions have ended",
             ),
         ),
         Action::EmailChangeAsked => (

@@ -4,7 +4,9 @@
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use contracts::events::{Action, Audience};
-use contracts::identity::{BrowserSession, ChangePassword, OpenBrowserSession, ProveAgain, UnlockUser, WhoAmI};
+use contracts::identity::{
+    BrowserSession, ChangePassword, DisableUser, OpenBrowserSession, ProveAgain, UnlockUser, WhoAmI,
+};
 use contracts::roles::Role;
 use http::{Request, header};
 use http_body_util::BodyExt;
@@ -316,5 +318,16 @@ async fn the_command_line_lets_somebody_in_whom_nobody_else_can_help() {
         assert!(is(&refused(&world.anyone(), credential("boss", PASSWORD)).await, 401, "sign-in-refused"));
         world.anyone().call(credential("boss", "another harbour at dusk")).await.unwrap();
         assert!(world.last(Action::PasswordReset).await.actor.is_none());
+
+        world.signed_in("away", Role::Member).await;
+        let both = || Lost { factors: true, ..forgotten("a lantern over wet slate") };
+        world.identity.unlock_by_hand(&"away".parse().unwrap(), both()).await.unwrap();
+        let told = world.last(Action::PasswordReset).await;
+        assert_eq!(told.details["sessions_ended"], "1", "by whatever they ended");
+        let tokens = world.anyone().call(credential("boss", "another harbour at dusk")).await.unwrap();
+        let boss = world.anyone().with_token(&tokens.access_token);
+        let away = told.subject.unwrap().id;
+        boss.call(DisableUser { id: away, reason: None }).await.unwrap();
+        assert!(world.identity.unlock_by_hand(&"away".parse().unwrap(), both()).await.is_err());
     }
 }

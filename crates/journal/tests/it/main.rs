@@ -10,6 +10,7 @@ mod erasing;
 mod growing;
 mod keeping;
 mod log;
+mod migrating;
 mod reading;
 mod receiving;
 mod searching;

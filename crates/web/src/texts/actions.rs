@@ -27,7 +27,7 @@ impl T {
             "PROFILE_CHANGED" => ("Profil modifié", "Profile changed"),
             "PASSWORD_CHANGED" => ("Mot de passe changé", "Password changed"),
             "PASSWORD_RESET_ASKED" => ("Lien de nouveau mot de passe envoyé", "Link for a new password sent"),
-            "PASSWORD_RESET" => ("Mot de passe remplacé par un lien", "Password replaced through a link"),
+            "PASSWORD_RESET" => ("Mot de passe perdu remplacé", "Lost password replaced"),
             "EMAIL_CHANGE_ASKED" => ("Autre adresse e-mail demandée", "Another e-mail address asked for"),
             "EMAIL_CHANGED" => ("Adresse e-mail changée", "E-mail address changed"),
             "PASSWORD_CHANGE_FAILED" => ("Changement de mot de passe refusé", "Password change refused"),

@@ -1,5 +1,6 @@
 -- Who has or had which login. A login is looked up here, and what that person did by who it is: an index that is in no order
--- of time costs a page of the file for each entry, so entries have two of them and not four.
+-- of time costs a page of the file for each entry, so entries have two of them and not four, without the
+-- id, by which only what happened in the same microsecond is put in order.
 create table people (
   login text not null,
   id blob not null,

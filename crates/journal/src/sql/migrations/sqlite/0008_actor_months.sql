@@ -11,7 +11,7 @@ create table spans_of_actors (
 insert into spans_of_actors (span, kind, start, actor_id, actor_login, entries)
 select 86400000000, kind, day, actor_id, actor_login, entries from actor_counts order by kind, day, actor_id;
 insert into spans_of_actors (span, kind, start, actor_id, actor_login, entries)
-select 2592000000000, kind, day / 2592000000000 * 2592000000000, actor_id, max(actor_login), sum(entries)
+select 2592000000000, kind, day - ((day % 2592000000000) + 2592000000000) % 2592000000000, actor_id, max(actor_login), sum(entries)
 from actor_counts group by 2, 3, 4;
 drop table actor_counts;
 alter table spans_of_actors rename to actor_counts;

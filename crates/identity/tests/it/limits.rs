@@ -319,7 +319,7 @@ async fn the_command_line_lets_somebody_in_whom_nobody_else_can_help() {
         world.anyone().call(credential("boss", "another harbour at dusk")).await.unwrap();
         assert!(world.last(Action::PasswordReset).await.actor.is_none());
 
-        world.signed_in("away", Role::Member).await;
+        world.signed_in("away", Role::Agent).await;
         let both = || Lost { factors: true, ..forgotten("a lantern over wet slate") };
         world.identity.unlock_by_hand(&"away".parse().unwrap(), both()).await.unwrap();
         let told = world.last(Action::PasswordReset).await;
